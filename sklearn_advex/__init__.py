@@ -1,0 +1,20 @@
+"""Classifiers trained against an adversary: such models explain themselves in few features."""
+
+from sklearn_advex.attribution import explain
+from sklearn_advex.linear_model import (
+    AdversarialLogisticRegression,
+    alpha_max,
+    epsilon_grid,
+    epsilon_max,
+)
+
+__version__ = "0.1.0.dev0"
+
+__all__ = [
+    "AdversarialLogisticRegression",
+    "__version__",
+    "alpha_max",
+    "epsilon_grid",
+    "epsilon_max",
+    "explain",
+]

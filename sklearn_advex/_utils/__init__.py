@@ -1,0 +1,1 @@
+"""Helpers shared by the rooms of the package; nothing here is public."""

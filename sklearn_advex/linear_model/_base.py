@@ -1,0 +1,296 @@
+"""Training of linear classifiers against an adversary, and the adversary against fitted ones."""
+
+from dataclasses import replace
+from numbers import Integral, Real
+
+import numpy as np
+from scipy.sparse import csr_array, issparse
+from sklearn.base import BaseEstimator
+from sklearn.metrics import accuracy_score
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import (
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
+
+from sklearn_advex._perturbation import PERTURBATION_SETS, resolve_epsilon
+from sklearn_advex._utils._frames import in_frame_of
+from sklearn_advex._utils._sklearn_compat import (
+    Interval,
+    LinearClassifierMixin,
+    StrOptions,
+    check_sample_weight,
+    fit_context,
+)
+from sklearn_advex.attribution import ExplainMixin
+from sklearn_advex.linear_model._design_matrix import as_design_matrix
+from sklearn_advex.linear_model._diagnostics import warn_about
+from sklearn_advex.linear_model._objective import RobustObjective
+from sklearn_advex.linear_model._robustness import (
+    radii,
+    scores_per_class,
+    stays,
+    worst_gaps,
+    worst_rivals,
+)
+from sklearn_advex.linear_model._solvers import ActiveSetNewton
+
+_FLOATS = [np.float64, np.float32]
+
+
+class BaseAdversarialLinearClassifier(ExplainMixin, LinearClassifierMixin, BaseEstimator):
+    """What adversarially trained linear classifiers share whatever their loss.
+
+    A subclass has a constructor and a `_loss`.
+    """
+
+    _parameter_constraints = {
+        "epsilon": [Interval(Real, 0, None, closed="left"), "array-like", dict],
+        "norm": [StrOptions(set(PERTURBATION_SETS))],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
+        "fit_intercept": ["boolean"],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "multi_class": [StrOptions({"ovr"})],
+        "solver": [StrOptions({"auto", "active-set-newton"})],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 0, None, closed="left")],
+        "warm_start": ["boolean"],
+        "n_jobs": [Integral, None],
+        "verbose": ["verbose"],
+    }
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None):
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data. CSR is used as it is, other sparse formats are converted to it.
+        y : array-like of shape (n_samples,)
+            Class labels, of any type.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows. Only their ratios matter.
+
+        Returns
+        -------
+        self : estimator
+            The fitted model.
+
+        Raises
+        ------
+        ValueError
+            If the data or a parameter is not valid; the message names it.
+        """
+        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=_FLOATS)
+        check_classification_targets(y)
+        sample_weight = check_sample_weight(
+            sample_weight, X, dtype=np.float64, ensure_non_negative=True
+        )
+        labels = self._encode_labels(y, sample_weight)
+        self.epsilon_ = self._resolve_epsilon(self.epsilon)
+        design = as_design_matrix(X)
+        self.feature_means_ = design.rmatvec(sample_weight) / sample_weight.sum()
+
+        weights = sample_weight * self._class_weights(y, sample_weight)[labels]
+        objectives = self._objectives(design, labels, weights / weights.sum())
+        starts = self._starts(objectives)
+        solver = ActiveSetNewton(tol=self.tol, max_iter=self.max_iter, verbose=self.verbose > 0)
+        solutions = Parallel(n_jobs=self.n_jobs, prefer="threads")(
+            delayed(solver.solve)(objective, start)
+            for objective, start in zip(objectives, starts, strict=True)
+        )
+        warn_about(self, objectives, solutions)
+        self._keep([_rounded(*pair, X.dtype) for pair in zip(objectives, solutions, strict=True)])
+        self.coef_ = self.coef_.astype(X.dtype)
+        self.intercept_ = self.intercept_.astype(X.dtype)
+        return self
+
+    def perturb(self, X, y, epsilon=None):
+        """The worst-case inputs: each row changed so that its true class loses the most.
+
+        With two classes that is ``x - y * epsilon * sign(w)`` for labels -1 and 1 (eq. 5 of
+        Chalasani et al., ICML 2020). With more it is the change that brings one rival class the
+        furthest above (or the closest to) the true one.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows to attack. Never changed.
+        y : array-like of shape (n_samples,)
+            True labels.
+        epsilon : float, array-like of shape (n_features,) or dict, default=None
+            What the adversary may do, as in the constructor; None is what the model was trained
+            against.
+
+        Returns
+        -------
+        {ndarray, CSR matrix, DataFrame} of shape (n_samples, n_features)
+            In the container of `X`; a CSR matrix gains entries in columns with a coefficient only.
+
+        Raises
+        ------
+        ValueError
+            If `y` holds a label that the model does not know, or `epsilon` does not fit.
+        """
+        data, scores, coef, perturbation = self._attacked(X, epsilon)
+        labels = self._label_positions(y, data)
+        if (labels < 0).any():
+            raise ValueError(
+                "y holds labels that the model does not know:"
+                f" {np.unique(np.asarray(y)[labels < 0]).tolist()}. It was fitted on the classes"
+                f" {self.classes_.tolist()}."
+            )
+        rivals = worst_rivals(worst_gaps(scores, labels, coef, perturbation), labels)
+        pairs, pair_of_row = np.unique(
+            np.column_stack([rivals, labels]), axis=0, return_inverse=True
+        )
+        changes = perturbation.worst(coef[pairs[:, 0]] - coef[pairs[:, 1]]).astype(data.dtype)
+        if issparse(data):
+            return data + type(data)(csr_array(changes)[pair_of_row])
+        perturbed = changes[pair_of_row]
+        perturbed += data
+        return in_frame_of(X, perturbed)
+
+    def adversarial_score(self, X, y, epsilon=None, sample_weight=None):
+        """Exact worst-case accuracy: the share of rows that no allowed change can make wrong.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Test rows.
+        y : array-like of shape (n_samples,)
+            True labels.
+        epsilon : float, array-like of shape (n_features,) or dict, default=None
+            What the adversary may do, as in the constructor; None is what the model was trained
+            against. At 0 the result is the accuracy.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            In [0, 1].
+        """
+        data, scores, coef, perturbation = self._attacked(X, epsilon)
+        labels = self._label_positions(y, data)
+        holds = stays(worst_gaps(scores, labels, coef, perturbation), labels) & (labels >= 0)
+        return float(accuracy_score(np.ones_like(holds), holds, sample_weight=sample_weight))
+
+    def certified_radius(self, X):
+        """How far every feature may change at once before the prediction can change.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to certify.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            For each row the largest number r such that no change of at most r in each feature (all
+            of them, also those with ``epsilon_ == 0``) alters the prediction. For two classes
+            it is ``|<w, x> + b| / ||w||_1``. Infinity for a model without features.
+        """
+        _, scores, coef, unit = self._attacked(X, 1.0)
+        return radii(scores, coef, unit)
+
+    def _encode_labels(self, y, sample_weight):
+        self.classes_, labels = np.unique(y, return_inverse=True)
+        if self.classes_.size < 2:
+            raise ValueError(
+                f"y has one class only, {self.classes_.tolist()}: a classifier needs at least two"
+                " classes."
+            )
+        weightless = np.bincount(labels, weights=sample_weight) == 0
+        if weightless.any():
+            raise ValueError(
+                "sample_weight is 0 for every row of the class(es)"
+                f" {self.classes_[weightless].tolist()}: give them weight, or leave out their rows."
+            )
+        return labels
+
+    def _class_weights(self, y, sample_weight):
+        weights = compute_class_weight(
+            self.class_weight, classes=self.classes_, y=y, sample_weight=sample_weight
+        )
+        if not (np.isfinite(weights) & (weights > 0)).all():
+            raise ValueError(
+                "class_weight must be finite and above 0 for every class, got"
+                f" {self.class_weight!r}."
+            )
+        return weights
+
+    def _resolve_epsilon(self, epsilon):
+        names = getattr(self, "feature_names_in_", None)
+        return resolve_epsilon(epsilon, self.n_features_in_, names)
+
+    def _objectives(self, design, labels, weights):
+        """The binary problems: one for two classes, else each class against the rest."""
+        perturbation = PERTURBATION_SETS[self.norm](self.epsilon_)
+        positives = [1] if self.classes_.size == 2 else range(self.classes_.size)
+        return [
+            RobustObjective(
+                design,
+                np.where(labels == positive, 1.0, -1.0),
+                weights,
+                self._loss,
+                perturbation,
+                alpha=self.alpha,
+                l1_ratio=self.l1_ratio,
+                fit_intercept=self.fit_intercept,
+            )
+            for positive in positives
+        ]
+
+    def _starts(self, objectives):
+        shape = (len(objectives), self.n_features_in_)
+        if not self.warm_start or getattr(self, "coef_", np.empty(0)).shape != shape:
+            return [objective.null_point() for objective in objectives]
+        intercepts = self.intercept_ if self.fit_intercept else np.zeros(len(objectives))
+        return [
+            objective.point(coef.astype(np.float64), float(intercept))
+            for objective, coef, intercept in zip(objectives, self.coef_, intercepts, strict=True)
+        ]
+
+    def _keep(self, solutions):
+        self.coef_ = np.stack([solution.point.coef for solution in solutions])
+        self.intercept_ = np.array([solution.point.intercept for solution in solutions])
+        self.objective_ = np.array([solution.value for solution in solutions])
+        self.kkt_residual_ = np.array([solution.residual for solution in solutions])
+        self.n_iter_ = np.array([solution.n_iter for solution in solutions], dtype=np.int32)
+
+    def _attacked(self, X, epsilon):
+        """The rows, their scores and the coefficients per class, and the perturbation set."""
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=_FLOATS)
+        epsilon = self.epsilon_ if epsilon is None else self._resolve_epsilon(epsilon)
+        coef, intercept = scores_per_class(self.coef_, self.intercept_)
+        return X, X @ coef.T + intercept, coef, PERTURBATION_SETS[self.norm](epsilon)
+
+    def _label_positions(self, y, X):
+        """Positions of labels in `classes_`, -1 for unknown ones."""
+        y = column_or_1d(y)
+        check_consistent_length(X, y)
+        positions = np.searchsorted(self.classes_, y).clip(max=self.classes_.size - 1)
+        return np.where(self.classes_[positions] == y, positions, -1)
+
+
+def _rounded(objective, solution, dtype):
+    """A solution as it is after its coefficients are stored in a dtype."""
+    if dtype == np.float64:
+        return solution
+    coef = solution.point.coef.astype(dtype).astype(np.float64)
+    point = objective.point(coef, float(dtype.type(solution.point.intercept)))
+    residual = objective.subgradients(point).residual(coef)
+    return replace(solution, point=point, residual=residual, value=objective.value(point))

@@ -1,0 +1,173 @@
+"""The products with X that training needs, for dense and CSR X, without copying X.
+
+Results are float64 whatever the dtype of X: a float32 matrix is widened a block of rows at a time.
+"""
+
+import numpy as np
+from scipy.linalg.blas import dsyrk
+from scipy.sparse import csr_array, issparse
+
+# Columns picked out of X are kept as a copy while the copy is at most this share of X.
+_COPIED_SHARE = 1 / 8
+# A block of rows holds about this many float64 numbers, so that it stays in a core's cache, ...
+_BLOCK_SIZE = 2**17
+# ... and at most so many rows: longer blocks gather their columns more slowly.
+_BLOCK_ROWS = 1024
+
+
+def as_design_matrix(X):
+    """Wrap a dense or CSR matrix in the products that training needs."""
+    return CSRMatrix(csr_array(X)) if issparse(X) else DenseMatrix(X)
+
+
+class DenseMatrix:
+    """A dense matrix, C- or Fortran-ordered, float64 or float32.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+    """
+
+    def __init__(self, X):
+        self.X = X
+        self.shape = X.shape
+
+    def matvec(self, v):
+        """``X @ v``."""
+        if self.X.dtype == np.float64:
+            return self.X @ v
+        return np.concatenate(
+            [self.X[rows].astype(np.float64) @ v for rows in _blocks(*self.shape)]
+        )
+
+    def rmatvec(self, r):
+        """``X.T @ r``."""
+        if self.X.dtype == np.float64:
+            return self.X.T @ r
+        return sum(self.X[rows].astype(np.float64).T @ r[rows] for rows in _blocks(*self.shape))
+
+    def gram(self, weights, border):
+        """``B.T @ diag(weights) @ B`` for ``B = [X, border]``, built a block of rows at a time."""
+        return _blockwise_gram(self.X, slice(None), weights, border)
+
+    def weighted_squares(self, weights):
+        """``weights @ X**2``."""
+        return sum(
+            weights[rows] @ np.square(self.X[rows], dtype=np.float64)
+            for rows in _blocks(*self.shape)
+        )
+
+    def columns(self, features):
+        """The design matrix of some columns: a copy where that is small, else a view."""
+        if features.size <= _COPIED_SHARE * self.shape[1]:
+            return DenseMatrix(_copied_columns(self.X, features))
+        return _ColumnsOfDense(self.X, features)
+
+
+class _ColumnsOfDense:
+    """Some columns of a dense matrix, too many to copy."""
+
+    def __init__(self, X, features):
+        self.whole = DenseMatrix(X)
+        self.features = features
+        self.shape = (X.shape[0], features.size)
+
+    def matvec(self, v):
+        padded = np.zeros(self.whole.shape[1])
+        padded[self.features] = v
+        return self.whole.matvec(padded)
+
+    def rmatvec(self, r):
+        return self.whole.rmatvec(r)[self.features]
+
+    def gram(self, weights, border):
+        return _blockwise_gram(self.whole.X, self.features, weights, border)
+
+    def weighted_squares(self, weights):
+        return self.whole.weighted_squares(weights)[self.features]
+
+
+class CSRMatrix:
+    """A sparse matrix in CSR format; no part of it is ever made dense.
+
+    Parameters
+    ----------
+    X : csr_array of shape (n_samples, n_features)
+    """
+
+    def __init__(self, X):
+        self.X = X
+        self.shape = X.shape
+
+    def matvec(self, v):
+        """``X @ v``."""
+        return self.X @ v
+
+    def rmatvec(self, r):
+        """``X.T @ r``."""
+        return self.X.T @ r
+
+    def gram(self, weights, border):
+        """``B.T @ diag(weights) @ B`` for ``B = [X, border]``."""
+        n_features = self.shape[1]
+        row_of_entry = np.repeat(np.arange(self.shape[0]), np.diff(self.X.indptr))
+        weighted = csr_array(
+            (self.X.data * weights[row_of_entry], self.X.indices, self.X.indptr), self.shape
+        )
+        gram = np.empty((n_features + border.shape[1],) * 2)
+        gram[:n_features, :n_features] = (self.X.T @ weighted).toarray()
+        gram[:n_features, n_features:] = weighted.T @ border
+        gram[n_features:, :n_features] = gram[:n_features, n_features:].T
+        gram[n_features:, n_features:] = border.T @ (weights[:, None] * border)
+        return gram
+
+    def weighted_squares(self, weights):
+        """``weights @ X**2``."""
+        squared = csr_array((np.square(self.X.data), self.X.indices, self.X.indptr), self.shape)
+        return squared.T @ weights
+
+    def columns(self, features):
+        """The design matrix of some columns."""
+        return CSRMatrix(self.X[:, features])
+
+
+def _blocks(n_samples, n_columns):
+    rows = int(np.clip(_BLOCK_SIZE // max(n_columns, 1), 64, _BLOCK_ROWS))
+    return [slice(start, min(start + rows, n_samples)) for start in range(0, n_samples, rows)]
+
+
+def _copied_columns(X, features):
+    copied = np.empty((X.shape[0], features.size), dtype=X.dtype)
+    for rows in _blocks(X.shape[0], features.size):
+        _take_columns(X[rows], features, out=copied[rows])
+    return copied
+
+
+def _take_columns(block, features, out):
+    # Any mode but "raise" lets NumPy write into `out` without a buffer of its own.
+    np.take(block, features, axis=1, out=out, mode="clip")
+
+
+def _blockwise_gram(X, features, weights, border):
+    n_features = X.shape[1] if isinstance(features, slice) else features.size
+    n_columns = n_features + border.shape[1]
+    blocks = _blocks(X.shape[0], n_columns)
+    buffer = np.empty((blocks[0].stop, n_columns))
+    root = np.sqrt(weights)[:, None]
+    gram = np.zeros((n_columns, n_columns), order="F")
+    for rows in blocks:
+        block = buffer[: rows.stop - rows.start]
+        np.multiply(X[rows, features], root[rows], out=block[:, :n_features])
+        np.multiply(border[rows], root[rows], out=block[:, n_features:])
+        gram = dsyrk(1.0, block.T, beta=1.0, c=gram, overwrite_c=True, lower=True)
+    _fill_upper_triangle(gram)
+    return gram
+
+
+def _fill_upper_triangle(matrix):
+    """Mirror the lower triangle of a matrix whose upper triangle is 0, with little memory."""
+    for start in range(0, matrix.shape[0], _BLOCK_ROWS):
+        stop = start + _BLOCK_ROWS
+        matrix[start:stop, stop:] = matrix[stop:, start:stop].T
+        block = matrix[start:stop, start:stop]
+        block += np.tril(block, -1).T

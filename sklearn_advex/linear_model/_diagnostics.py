@@ -1,0 +1,127 @@
+"""What a user is told about a fit that did not end at an ordinary optimum."""
+
+import warnings
+from itertools import compress
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from sklearn_advex._perturbation import LinfBall
+from sklearn_advex.linear_model._solvers import ActiveSetNewton
+
+# The search for the epsilon that a warning names: how close, and how much work it may cost.
+_PROBE_ACCURACY = 0.1
+_PROBES = 6
+_PROBE_TOLERANCE = 1e-6
+_PROBE_ITERATIONS = 25
+
+
+def warn_about(estimator, objectives, solutions):
+    """Warn of problems without a finite minimiser, short of convergence, or without features.
+
+    Parameters
+    ----------
+    estimator : BaseAdversarialLinearClassifier
+        With its `classes_` and `epsilon_`.
+    objectives : list of RobustObjective
+        One per binary problem.
+    solutions : list of Solution
+        One per binary problem.
+    """
+    problems = list(zip(objectives, solutions, strict=True))
+    for message, causes in (
+        (_separable, {"separable"}),
+        (_unsolved, {"max_iter", "stalled"}),
+    ):
+        affected = [solution.status in causes for solution in solutions]
+        if any(affected):
+            text = message(estimator, list(compress(problems, affected)))
+            if len(problems) > 1:
+                classes = list(compress(estimator.classes_.tolist(), affected))
+                text += f" This concerns the classes {classes}."
+            warnings.warn(text, ConvergenceWarning, stacklevel=4)
+    if not any(solution.point.coef.any() for solution in solutions):
+        warnings.warn(_featureless(estimator, problems), UserWarning, stacklevel=4)
+
+
+def _separable(estimator, problems):
+    uniform = _is_uniform(estimator.epsilon_)
+    unit = np.ones_like(estimator.epsilon_) if uniform else estimator.epsilon_
+    bound = max(_inseparable_from(objective, s.point, unit) for objective, s in problems)
+    remedies = "Set `alpha` > 0, for example 1e-4"
+    if np.isfinite(bound):
+        by = f"above {_rounded_up(bound)}" if uniform else f"by a factor above {_rounded_up(bound)}"
+        remedies = f"Raise `epsilon` {by}, or set `alpha` > 0, for example 1e-4"
+    return (
+        "The classes stay separable under every change that `epsilon` allows, so without a penalty"
+        " the loss has no finite minimiser; fit stopped at a finite model that separates them."
+        f" {remedies}."
+    )
+
+
+def _inseparable_from(objective, point, unit):
+    """The multiple of `unit` from which on no model separates the rows, never too low.
+
+    Duality brackets it from any point; the points that tell most are models trained against an
+    adversary within the bracket, which is halved until it is narrow enough to be of use.
+    """
+    lower, upper = objective.separation(point, unit)
+    solver = ActiveSetNewton(tol=_PROBE_TOLERANCE, max_iter=_PROBE_ITERATIONS)
+    for _ in range(_PROBES):
+        if not np.isfinite(upper) or upper <= lower * (1 + _PROBE_ACCURACY):
+            break
+        probe = objective.against(LinfBall(np.sqrt(lower * upper) * unit))
+        bounds = probe.separation(solver.solve(probe, probe.null_point()).point, unit)
+        if bounds[0] <= lower and bounds[1] >= upper:
+            break
+        lower, upper = max(lower, bounds[0]), min(upper, bounds[1])
+    return upper
+
+
+def _rounded_up(number):
+    """Four significant digits, not below the number."""
+    digit = 10.0 ** (np.floor(np.log10(number)) - 3)
+    return f"{np.ceil(number / digit) * digit:.4g}"
+
+
+def _unsolved(estimator, problems):
+    residual = max(solution.residual for _, solution in problems)
+    n_iter = max(solution.n_iter for _, solution in problems)
+    if any(solution.status == "max_iter" for _, solution in problems):
+        remedy = f"Increase `max_iter` (now {estimator.max_iter})"
+    else:
+        remedy = "Rounding errors allow no further progress: bring the features to one scale"
+    return (
+        f"The solver stopped after {n_iter} iterations with an optimality residual of"
+        f" {residual:.1e}, above tol={estimator.tol:g}. {remedy}, or raise `tol` or `alpha`."
+    )
+
+
+def _featureless(estimator, problems):
+    strength = np.max(
+        [objective.joining_strength(solution.point) for objective, solution in problems], axis=0
+    )
+    bound = _bound(estimator.epsilon_, strength)
+    if bound <= 0:
+        cause = "`alpha` * `l1_ratio` outweighs every feature: decrease `alpha`"
+    elif _is_uniform(estimator.epsilon_):
+        cause = (
+            f"epsilon={estimator.epsilon_[0]:.4g} is not below epsilon_max={bound:.4g}, from which"
+            " on no feature is worth using: decrease `epsilon`"
+        )
+    else:
+        cause = f"`epsilon` is too large for every feature: multiply it by less than {bound:.4g}"
+    return f"All coefficients are 0 and predictions are the prior. {cause}."
+
+
+def _is_uniform(epsilon):
+    return np.ptp(epsilon) == 0
+
+
+def _bound(epsilon, strength):
+    """The number that a uniform `epsilon` has to pass, or the factor for one per feature."""
+    if _is_uniform(epsilon):
+        return strength.max()
+    relevant = strength > 0
+    with np.errstate(divide="ignore"):
+        return np.max(strength[relevant] / epsilon[relevant], initial=0.0)

@@ -1,0 +1,93 @@
+"""Second derivatives of the objective within an orthant: a matrix while small, else products."""
+
+import numpy as np
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.sparse.linalg import LinearOperator, cg
+
+# Relative ridge under which a Newton system counts as positive definite; raised on failure.
+_RELATIVE_RIDGE = 1e-12
+# Conjugate gradients stop at this share of the right-hand side: Newton's method corrects the rest.
+_CG_ACCURACY = 1e-2
+_CG_MAX_ITER = 500
+
+
+class DenseHessian:
+    """A Hessian held as a matrix; systems are solved by Cholesky's factorisation.
+
+    Parameters
+    ----------
+    matrix : ndarray of shape (n, n)
+    """
+
+    def __init__(self, matrix):
+        self.matrix = matrix
+        self.diagonal = np.diag(matrix) + np.finfo(float).tiny
+        self.scale = 1.0 / np.sqrt(self.diagonal)
+
+    def damp(self, share):
+        """Raise the curvature of every variable by a share of itself."""
+        self.matrix.flat[:: self.matrix.shape[0] + 1] += share * self.diagonal
+
+    def product(self, v):
+        """The Hessian times a vector."""
+        return self.matrix @ v
+
+    def solve(self, kept, right, guess):
+        """Solve the system of the variables `kept`; a singular one in the least-squares spirit."""
+        scale = self.scale[kept]
+        ridge = _RELATIVE_RIDGE
+        while True:
+            system = self.matrix[np.ix_(kept, kept)]
+            system *= scale[:, None]
+            system *= scale
+            system.flat[:: kept.size + 1] += ridge
+            try:
+                factor = cho_factor(system.T, lower=True, overwrite_a=True, check_finite=False)
+            except LinAlgError:
+                ridge *= 100
+                continue
+            return scale * cho_solve(factor, scale * right, check_finite=False)
+
+
+class HessianOperator:
+    """A Hessian known by its products and its diagonal; systems are solved by conjugate gradients.
+
+    Parameters
+    ----------
+    product : callable
+        Takes and returns an ndarray of shape (n,).
+    diagonal : ndarray of shape (n,)
+    """
+
+    def __init__(self, product, diagonal):
+        self.undamped_product = product
+        self.diagonal = diagonal + np.finfo(float).tiny
+        self.damping = 0.0
+
+    def damp(self, share):
+        """Raise the curvature of every variable by a share of itself."""
+        self.damping = share * self.diagonal
+
+    def product(self, v):
+        """The Hessian times a vector."""
+        return self.undamped_product(v) + self.damping * v
+
+    def solve(self, kept, right, guess):
+        """Solve the system of the variables `kept` approximately, starting from `guess`."""
+        padded = np.zeros(self.diagonal.size)
+
+        def product(v):
+            padded[kept] = v
+            return self.product(padded)[kept]
+
+        shape = (kept.size, kept.size)
+        jacobi = 1.0 / self.diagonal[kept]
+        solution, _ = cg(
+            LinearOperator(shape, product, dtype=float),
+            right,
+            x0=guess,
+            rtol=_CG_ACCURACY,
+            maxiter=_CG_MAX_ITER,
+            M=LinearOperator(shape, lambda v: jacobi * v, dtype=float),
+        )
+        return solution

@@ -1,0 +1,196 @@
+"""Adversarial logistic regression as a scikit-learn classifier."""
+
+import numpy as np
+from scipy.special import log_expit, logsumexp
+
+from sklearn_advex._losses import LogisticLoss
+from sklearn_advex.linear_model._base import BaseAdversarialLinearClassifier
+
+
+class AdversarialLogisticRegression(BaseAdversarialLinearClassifier):
+    r"""Logistic regression trained against an adversary who may change every feature a little.
+
+    For labels :math:`y_i \in \{-1, 1\}` it minimises the mean worst-case loss, plus a penalty:
+
+    .. math::
+
+        \sum_i s_i \log\Big(1 + \exp\big(h(w) - y_i (\langle w, x_i \rangle + b)\big)\Big)
+        + \alpha \Big(\rho \|w\|_1 + \frac{1 - \rho}{2} \|w\|_2^2\Big), \qquad
+        h(w) = \sum_j \epsilon_j |w_j|
+
+    with :math:`\rho` = `l1_ratio` and the row weights :math:`s_i` scaled to sum to 1. The support
+    function :math:`h(w)` is what the worst change within :math:`\pm\epsilon_j` per feature takes
+    off the margin, so the inner maximum of adversarial training is exact (eq. 6 of [1]_) and the
+    problem is convex. Features whose class means differ by little compared with `epsilon` get
+    coefficients that are exactly 0.0, which makes explanations concise.
+
+    ``epsilon=0`` is ordinary (penalised) logistic regression: the paper's n-model at ``alpha=0``,
+    its l-model with parameter lambda at ``alpha=lambda, l1_ratio=1``.
+
+    Parameters
+    ----------
+    epsilon : float, array-like of shape (n_features,) or dict, default=0.1
+        Half-width of the change allowed to the adversary, in each feature's own units: one number
+        for all features, one per feature, or for DataFrames a dict from column name to number that
+        names every column. 0 means that a feature cannot be changed. One number only makes sense
+        for features on one scale: standardise first.
+    norm : {"linf"}, default="linf"
+        The norm of the perturbation set: with "linf" every feature changes independently.
+    alpha : float, default=1e-4
+        Strength of the penalty on the coefficients. With 0 there may be no finite minimiser, see
+        Notes.
+    l1_ratio : float, default=0.0
+        Share of the l1 penalty, in [0, 1]: 0 is a ridge, 1 the lasso.
+    fit_intercept : bool, default=True
+        Whether to fit an intercept. It is never penalised.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes, multiplied with `sample_weight`; "balanced" makes the classes weigh
+        the same.
+    multi_class : {"ovr"}, default="ovr"
+        More than two classes are learned one against the rest (section E of [1]_).
+    solver : {"auto", "active-set-newton"}, default="auto"
+        "auto" takes the best solver for the problem, today always "active-set-newton": Newton's
+        method on the features in use.
+    tol : float, default=1e-8
+        Largest `kkt_residual_` that counts as converged.
+    max_iter : int, default=100
+        Largest number of Newton steps for each class.
+    warm_start : bool, default=False
+        Whether `fit` starts from the coefficients of the previous call.
+    n_jobs : int, default=None
+        Number of threads that fit one class each; only used with more than two classes. None means
+        1 unless in a :obj:`joblib.parallel_backend` context, -1 all processors.
+    verbose : int, default=0
+        Above 0, print the progress of the solver.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels.
+    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
+        Coefficients, one row for two classes and one row per class for more; float32 if X was.
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+        Intercepts.
+    epsilon_ : ndarray of shape (n_features,)
+        The half-width per feature that was used.
+    kkt_residual_ : ndarray of shape (1,) or (n_classes,)
+        Max-norm of the smallest subgradient of the objective at the returned coefficients,
+        intercept included; 0 at an exact optimum. For float32 X it includes the rounding of the
+        coefficients to float32, which `tol` does not judge.
+    objective_ : ndarray of shape (1,) or (n_classes,)
+        The objective at the returned coefficients.
+    n_iter_ : ndarray of int of shape (1,) or (n_classes,)
+        Newton steps taken.
+    feature_means_ : ndarray of shape (n_features,)
+        Means of the training data, weighted by `sample_weight`; a baseline for explanations.
+    n_features_in_ : int
+        Number of features seen during fit.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X has string column names.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the residual is above `tol` at the end, or if there is no finite minimiser.
+    UserWarning
+        If `epsilon` or `alpha` is so large that all coefficients are 0.
+
+    See Also
+    --------
+    sklearn_advex.epsilon_max : The `epsilon` from which on no feature is used.
+    sklearn_advex.epsilon_grid : Values of `epsilon` for a grid search.
+    sklearn_advex.model_selection.most_concise : Choose the most concise of the accurate models.
+
+    Notes
+    -----
+    With ``alpha=0`` and classes that stay separable whatever the adversary does, larger
+    coefficients are always better and no finite minimiser exists. `fit` then stops at a model that
+    separates the training data robustly, and warns.
+
+    References
+    ----------
+    .. [1] P. Chalasani, J. Chen, A. R. Chowdhury, S. Jha, X. Wu. "Concise Explanations of Neural
+       Networks using Adversarial Training". ICML 2020. :arxiv:`1810.06583`
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklearn_advex import AdversarialLogisticRegression
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> model = make_pipeline(StandardScaler(), AdversarialLogisticRegression(epsilon=0.3))
+    >>> model.fit(X, y).score(X, y)
+    0.970...
+    >>> int((model[-1].coef_ != 0).sum())
+    8
+    """
+
+    def __init__(
+        self,
+        epsilon=0.1,
+        *,
+        norm="linf",
+        alpha=1e-4,
+        l1_ratio=0.0,
+        fit_intercept=True,
+        class_weight=None,
+        multi_class="ovr",
+        solver="auto",
+        tol=1e-8,
+        max_iter=100,
+        warm_start=False,
+        n_jobs=None,
+        verbose=0,
+    ):
+        self.epsilon = epsilon
+        self.norm = norm
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.fit_intercept = fit_intercept
+        self.class_weight = class_weight
+        self.multi_class = multi_class
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.warm_start = warm_start
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    _loss = LogisticLoss()
+
+    def predict_log_proba(self, X):
+        """Logarithm of the probability of each class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Accurate also where the probability itself is too small for a float.
+        """
+        decision = self.decision_function(X)
+        if decision.ndim == 1:
+            return log_expit(np.column_stack([-decision, decision]))
+        of_class = log_expit(decision)
+        return of_class - logsumexp(of_class, axis=1, keepdims=True)
+
+    def predict_proba(self, X):
+        """Probability of each class.
+
+        With more than two classes the one-vs-rest probabilities are divided by their sum.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Columns in the order of `classes_`.
+        """
+        return np.exp(self.predict_log_proba(X))

@@ -1,0 +1,261 @@
+"""The robust objective of one binary problem: value, gradient, curvature, optimality residual."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sklearn_advex.linear_model._hessian import DenseHessian, HessianOperator
+
+# Up to so many features in use a Newton system is factorised (2 MB per 500 of them, squared).
+_LARGEST_DENSE_HESSIAN = 1500
+
+
+@dataclass
+class Point:
+    """A linear model and its raw predictions ``X @ coef + intercept`` on the training rows."""
+
+    coef: np.ndarray
+    intercept: float
+    raw: np.ndarray
+
+
+@dataclass
+class Subgradients:
+    """All subgradients of the objective at a point.
+
+    For feature j they are ``coef[j] + kink[j] * s`` with s the sign of ``w_j``, or any s in
+    [-1, 1] where ``w_j`` is 0; ``intercept`` is the derivative with respect to the intercept.
+    """
+
+    coef: np.ndarray
+    kink: np.ndarray
+    intercept: float
+
+    def smallest(self, w):
+        """The subgradient of least absolute value of each feature."""
+        at_zero = np.sign(self.coef) * np.maximum(np.abs(self.coef) - self.kink, 0.0)
+        return np.where(w == 0, at_zero, self.coef + np.sign(w) * self.kink)
+
+    def residual(self, w):
+        """Distance from optimality: the max-norm of the smallest subgradient."""
+        return max(np.abs(self.smallest(w)).max(initial=0.0), abs(self.intercept))
+
+
+class RobustObjective:
+    r"""The mean robust loss plus an elastic-net penalty.
+
+    .. math::
+
+        f(w, b) = \sum_i s_i \, g\big(h(w) - y_i (\langle w, x_i \rangle + b)\big)
+            + \alpha \big(\rho \|w\|_1 + \tfrac{1 - \rho}{2} \|w\|_2^2\big)
+
+    with the loss :math:`g`, the support function :math:`h` of the perturbation set, weights
+    :math:`s_i` that sum to 1, and :math:`\rho` = ``l1_ratio``.
+
+    Parameters
+    ----------
+    design : DenseMatrix or CSRMatrix of shape (n_samples, n_features)
+    y : ndarray of shape (n_samples,)
+        Labels, -1.0 or 1.0.
+    weights : ndarray of shape (n_samples,)
+        Non-negative, summing to 1.
+    loss : LogisticLoss
+    perturbation : LinfBall
+    alpha : float
+    l1_ratio : float
+    fit_intercept : bool
+
+    Notes
+    -----
+    Conventions: with :math:`u_i = h(w) - y_i z_i` the argument of the loss, :math:`p_i = s_i
+    g'(u_i)` and :math:`q_i = s_i g''(u_i)`, and a support function that is linear in the orthant
+    of signs :math:`\xi` with slopes :math:`\epsilon`, a row acts there as the row
+    :math:`\epsilon \xi - y_i x_i` of an ordinary problem. Hence the gradient
+    :math:`\sum_i p_i (\epsilon \xi - y_i x_i)` and the Hessian :math:`\sum_i q_i (\epsilon \xi -
+    y_i x_i)(\epsilon \xi - y_i x_i)^T`, both without the penalty.
+    """
+
+    def __init__(self, design, y, weights, loss, perturbation, *, alpha, l1_ratio, fit_intercept):
+        self.design = design
+        self.y = y
+        self.weights = weights
+        self.loss = loss
+        self.perturbation = perturbation
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.fit_intercept = fit_intercept
+
+    @property
+    def n_features(self):
+        """Number of features."""
+        return self.design.shape[1]
+
+    @property
+    def _ridge(self):
+        return self.alpha * (1.0 - self.l1_ratio)
+
+    def restrict(self, features):
+        """The same objective for a model that uses only some features."""
+        if features.size == self.n_features:
+            return self
+        return self._with(self.design.columns(features), self.perturbation.restrict(features))
+
+    def against(self, perturbation):
+        """The same objective with another adversary."""
+        return self._with(self.design, perturbation)
+
+    def _with(self, design, perturbation):
+        return RobustObjective(
+            design,
+            self.y,
+            self.weights,
+            self.loss,
+            perturbation,
+            alpha=self.alpha,
+            l1_ratio=self.l1_ratio,
+            fit_intercept=self.fit_intercept,
+        )
+
+    def point(self, coef, intercept):
+        """The point at given coefficients."""
+        raw = self.design.matvec(coef) if np.any(coef) else np.zeros(self.y.size)
+        return Point(coef, intercept, raw + intercept)
+
+    def null_point(self):
+        """The best model without features: the intercept alone."""
+        intercept = 0.0
+        if self.fit_intercept:
+            share = self.weights[self.y > 0].sum()
+            intercept = np.log(share) - np.log1p(-share)
+        return self.point(np.zeros(self.n_features), intercept)
+
+    def value(self, point):
+        """The objective."""
+        penalty = self.alpha * (
+            self.l1_ratio * np.abs(point.coef).sum()
+            + 0.5 * (1.0 - self.l1_ratio) * (point.coef @ point.coef)
+        )
+        return (self.weights * self.loss.value(self._loss_argument(point))).sum() + penalty
+
+    def subgradients(self, point):
+        """All subgradients of the objective at a point."""
+        slopes = self.weights * self.loss.derivatives(self._loss_argument(point))[0]
+        signed = slopes * self.y
+        return Subgradients(
+            coef=self._ridge * point.coef - self.design.rmatvec(signed),
+            kink=slopes.sum() * self.perturbation.orthant_slopes + self.alpha * self.l1_ratio,
+            intercept=-signed.sum() if self.fit_intercept else 0.0,
+        )
+
+    def hessian(self, point, signs):
+        """Second derivatives within an orthant, intercept last.
+
+        Parameters
+        ----------
+        point : Point
+        signs : ndarray of shape (n_features,)
+            The orthant: -1.0 or 1.0 for each feature, 0.0 for one that stays out of the model.
+
+        Returns
+        -------
+        DenseHessian or HessianOperator of size n_features + 1
+        """
+        curvature = self.weights * self.loss.derivatives(self._loss_argument(point))[1]
+        shift = self.perturbation.orthant_slopes * signs
+        if self.n_features <= _LARGEST_DENSE_HESSIAN:
+            return DenseHessian(self._hessian_matrix(curvature, shift))
+        return HessianOperator(
+            lambda v: self._hessian_product(curvature, shift, v),
+            self._hessian_diagonal(curvature, shift),
+        )
+
+    def _hessian_matrix(self, curvature, shift):
+        d = self.n_features
+        gram = self.design.gram(curvature, np.column_stack([np.ones(self.y.size), self.y]))
+        total, signed_total = gram[d, d], gram[d, d + 1]
+        cross = gram[:d, d + 1] - 0.5 * total * shift
+        hessian = gram[: d + 1, : d + 1]
+        hessian[:d, :d] -= np.outer(cross, shift)
+        hessian[:d, :d] -= np.outer(shift, cross)
+        hessian[:d, d] -= shift * signed_total
+        hessian[d, :d] = hessian[:d, d]
+        hessian.flat[: d * (d + 2) : d + 2] += self._ridge
+        return hessian
+
+    def _hessian_product(self, curvature, shift, v):
+        in_rows = curvature * (shift @ v[:-1] - self.y * (self.design.matvec(v[:-1]) + v[-1]))
+        signed = in_rows * self.y
+        features = in_rows.sum() * shift - self.design.rmatvec(signed) + self._ridge * v[:-1]
+        return np.append(features, -signed.sum())
+
+    def _hessian_diagonal(self, curvature, shift):
+        total = curvature.sum()
+        cross = self.design.rmatvec(curvature * self.y)
+        squares = self.design.weighted_squares(curvature)
+        return np.append(squares - shift * (2 * cross - total * shift) + self._ridge, total)
+
+    def move(self, point, direction, intercept_step):
+        """The points along a segment as a function of the step length in [0, 1]."""
+        change = self.design.matvec(direction) + intercept_step
+
+        def at(step):
+            return Point(
+                point.coef + step * direction,
+                point.intercept + step * intercept_step,
+                point.raw + step * change,
+            )
+
+        return at
+
+    def separates(self, point):
+        """Whether every row is on its side by more than the adversary can undo.
+
+        Then, without a penalty, scaling the model up lowers the loss towards 0 for ever: the
+        objective has no finite minimiser.
+        """
+        argument = self._loss_argument(point)
+        return self.alpha == 0 and argument.max(where=self.weights > 0, initial=-np.inf) < 0
+
+    def separation(self, point, unit):
+        """Between which multiples of `unit` the `epsilon` lies from which on nothing separates.
+
+        The lower bound is the largest multiple under which this very point separates the rows
+        whatever the adversary does. The upper bound is from duality: with any weights on the rows
+        that are balanced between the classes, here weights for how hard a row is, no model can
+        separate the rows by more than it separates their weighted means.
+
+        Parameters
+        ----------
+        point : Point
+        unit : ndarray of shape (n_features,)
+
+        Returns
+        -------
+        lower, upper : float
+        """
+        margins = np.where(self.weights > 0, self.y * point.raw, np.inf)
+        slopes = self.weights * self.loss.derivatives(self._loss_argument(point))[0]
+        hardness = np.maximum(slopes, np.finfo(float).tiny)
+        groups = [self.y > 0, self.y < 0] if self.fit_intercept else [np.full(self.y.size, True)]
+        for group in groups:
+            hardness[group] /= hardness[group].sum() * len(groups)
+        strength = np.abs(self.design.rmatvec(hardness * self.y))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            lower = margins.min() / (unit @ np.abs(point.coef))
+            upper = np.nanmax(np.where(strength > 0, strength / unit, 0.0))
+        return lower, upper
+
+    def joining_strength(self, point):
+        """The `epsilon` of each feature below which its coefficient would not be 0.
+
+        Returns
+        -------
+        ndarray of shape (n_features,)
+            In the units of the features; not above 0 where the penalty alone keeps it at 0.
+        """
+        slopes = self.weights * self.loss.derivatives(self._loss_argument(point))[0]
+        pull = np.abs(self.design.rmatvec(slopes * self.y)) - self.alpha * self.l1_ratio
+        return pull / slopes.sum()
+
+    def _loss_argument(self, point):
+        return self.perturbation.support(point.coef) - self.y * point.raw

@@ -1,0 +1,252 @@
+"""Solvers of the robust objective. They know the objective and nothing of X, y or estimators."""
+
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+
+from sklearn_advex.linear_model._objective import Point
+
+# Features admitted to the first working set; later sets are at least twice the support.
+_FIRST_WORKING_SET = 64
+# A working set is solved until its residual is this share of the residual over all features.
+_WORKING_SET_ACCURACY = 0.1
+# Block pivoting: exchanges of the whole block that may fail to help before single ones, the most
+# exchanges before it is given up, and the pull (relative) that counts as rounding error.
+_PATIENCE = 3
+_MAX_PIVOTS = 30
+_PIVOT_ROUNDING = 1e-12
+# Share of the decrease that one variable alone promises by which curvatures are raised.
+_DAMPING = 1e-2
+_SUFFICIENT_DECREASE = 1e-4
+_SMALLEST_STEP = 2.0**-40
+
+
+@dataclass
+class Solution:
+    """What a solver found.
+
+    Attributes
+    ----------
+    point : Point
+    value : float
+        The objective at `point`.
+    residual : float
+        Max-norm of the smallest subgradient at `point`.
+    n_iter : int
+        Newton steps taken.
+    status : {"converged", "separable", "max_iter", "stalled"}
+        Why the solver stopped; "separable" means that the objective has no finite minimiser.
+    """
+
+    point: Point
+    value: float
+    residual: float
+    n_iter: int
+    status: str
+
+
+class ActiveSetNewton:
+    """Newton's method on the features in use, inside their orthant.
+
+    The robust objective is smooth while no coefficient changes sign. Each step therefore minimises
+    its second-order model over the coefficients that are non-zero or want to be, none of which may
+    cross zero: those that would end at exactly 0.0, and may leave it on the other side in a
+    later step. All of this runs on a working set of features that is at most doubled whenever its
+    own problem is solved, as the working sets of Massias et al. (celer, ICML 2018) are.
+
+    Parameters
+    ----------
+    tol : float
+        Largest residual that counts as optimal.
+    max_iter : int
+        Largest number of Newton steps.
+    verbose : bool
+        Print a line per working set.
+    """
+
+    def __init__(self, *, tol, max_iter, verbose=False):
+        self.tol = tol
+        self.max_iter = max_iter
+        self.verbose = verbose
+
+    def solve(self, objective, point):
+        """Minimise an objective.
+
+        Parameters
+        ----------
+        objective : RobustObjective
+            Its loss needs `derivatives`, its perturbation set `orthant_slopes`.
+        point : Point
+            Where to start.
+
+        Returns
+        -------
+        Solution
+
+        Raises
+        ------
+        ValueError
+            If the loss or the perturbation set lacks what Newton's method needs.
+        """
+        _require(objective.loss, "derivatives", "a loss with first and second derivatives")
+        _require(
+            objective.perturbation,
+            "orthant_slopes",
+            "a perturbation set whose support function is linear in each orthant",
+        )
+        started = perf_counter()
+        features = np.empty(0, dtype=np.intp)
+        status, n_iter = "running", 0
+        while True:
+            subgradients = objective.subgradients(point)
+            residual = subgradients.residual(point.coef)
+            if self.verbose:
+                print(
+                    f"{n_iter:4d} steps  objective {objective.value(point):.10e}"
+                    f"  residual {residual:.1e}  support {np.count_nonzero(point.coef)}"
+                    f"  {perf_counter() - started:.2f} s"
+                )
+            if residual <= self.tol:
+                status = "converged"
+            if status != "running":
+                return Solution(point, objective.value(point), residual, n_iter, status)
+            wanted = _working_set(point.coef, subgradients.smallest(point.coef))
+            if not np.isin(wanted, features, assume_unique=True).all():
+                features = wanted
+                restricted = objective.restrict(features)
+            accuracy = max(self.tol, _WORKING_SET_ACCURACY * residual)
+            inner = Point(point.coef[features], point.intercept, point.raw)
+            inner, steps, status = self._solve_working_set(
+                restricted, inner, accuracy, self.max_iter - n_iter
+            )
+            n_iter += steps
+            coef = np.zeros(objective.n_features)
+            coef[features] = inner.coef
+            point = Point(coef, inner.intercept, inner.raw)
+
+    def _solve_working_set(self, objective, point, accuracy, max_steps):
+        value = objective.value(point)
+        for step in range(max_steps + 1):
+            if objective.separates(point):
+                return point, step, "separable"
+            subgradients = objective.subgradients(point)
+            if subgradients.residual(point.coef) <= accuracy:
+                return point, step, "running"
+            if step == max_steps:
+                return point, step, "max_iter"
+            moved = _newton_step(objective, point, subgradients, value)
+            if moved is None:
+                return point, step, "stalled"
+            point, value = moved
+
+
+def _require(component, attribute, needed):
+    if not hasattr(component, attribute):
+        raise ValueError(
+            f"solver='active-set-newton' needs {needed}; {type(component).__name__} has no"
+            f" `{attribute}`. Choose another solver."
+        )
+
+
+def _working_set(coef, violation):
+    """The support and the features that most want to join it, in increasing order."""
+    support = np.flatnonzero(coef)
+    joining = np.flatnonzero((coef == 0) & (violation != 0))
+    room = max(_FIRST_WORKING_SET, 2 * support.size) - support.size
+    if joining.size > room:
+        largest = np.argpartition(np.abs(violation[joining]), -room)[-room:]
+        joining = joining[largest]
+    return np.sort(np.concatenate([support, joining]))
+
+
+def _newton_step(objective, point, subgradients, value):
+    """The next point and its value, or None where rounding errors allow no progress."""
+    gradient = subgradients.smallest(point.coef)
+    signs = np.where(point.coef != 0, np.sign(point.coef), -np.sign(gradient))
+    slope = np.append(gradient, subgradients.intercept)
+    free = np.append(signs != 0, objective.fit_intercept)
+    hessian = objective.hessian(point, signs)
+    hessian.damp(_DAMPING * np.max(slope[free] ** 2 / hessian.diagonal[free], initial=0.0))
+    change, at_zero = _minimise_in_orthant(hessian, slope, point.coef, signs, free)
+    at = objective.move(point, change[:-1], change[-1])
+    rounding = 8 * np.finfo(float).eps * abs(value)
+    length = 1.0
+    while length >= _SMALLEST_STEP:
+        candidate = at(length)
+        if length == 1.0:
+            candidate.coef[at_zero] = 0.0
+        candidate_value = objective.value(candidate)
+        if candidate_value <= value + _SUFFICIENT_DECREASE * length * (slope @ change) + rounding:
+            return candidate, candidate_value
+        length /= 2
+    return None
+
+
+def _minimise_in_orthant(hessian, gradient, coef, signs, free):
+    """Minimise ``gradient @ d + d @ hessian @ d / 2`` while no coefficient crosses zero.
+
+    Block principal pivoting (Kim & Park, SIAM J. Sci. Comput. 2011): solve for the free variables,
+    pin the coefficients that would cross at zero, free those pinned that would rather not be; one
+    of them at a time where all of them at once does not help.
+
+    Parameters
+    ----------
+    hessian : DenseHessian or HessianOperator of size n_features + 1
+    gradient : ndarray of shape (n_features + 1,)
+    coef, signs : ndarray of shape (n_features,)
+        Where the step starts, and the orthant that it stays in.
+    free : ndarray of shape (n_features + 1,), bool
+        The variables that may change.
+
+    Returns
+    -------
+    change : ndarray of shape (n_features + 1,)
+    at_zero : ndarray of shape (n_features,), bool
+        The coefficients that the change takes to zero.
+    """
+    bounded = free[:-1].copy()
+    change = np.zeros(gradient.size)
+    kept = free.copy()
+    rounding = _PIVOT_ROUNDING * np.abs(gradient).max()
+    fewest_wrong, patience = np.inf, _PATIENCE
+    best = _diagonal_step(hessian, gradient, coef, signs, free)
+    for _ in range(_MAX_PIVOTS):
+        pinned = bounded & ~kept[:-1]
+        change[:-1][pinned] = -coef[pinned]
+        fixed = np.where(kept, 0.0, change)
+        right = -(gradient + hessian.product(fixed))[kept]
+        change[kept] = hessian.solve(np.flatnonzero(kept), right, change[kept])
+        crossing = kept[:-1] & (signs * (coef + change[:-1]) < 0)
+        pull = signs * (gradient + hessian.product(change))[:-1]
+        wrong = crossing | (pinned & (pull < -rounding))
+        n_wrong = np.count_nonzero(wrong)
+        if n_wrong == 0:
+            return change, pinned
+        best = min(best, _clipped(hessian, gradient, coef, change, pinned | crossing), key=_gain)
+        if n_wrong < fewest_wrong:
+            fewest_wrong, patience = n_wrong, _PATIENCE
+        elif patience > 0:
+            patience -= 1
+        else:
+            wrong[: np.flatnonzero(wrong)[-1]] = False
+        kept[:-1] ^= wrong
+    return best[1:]
+
+
+def _clipped(hessian, gradient, coef, change, at_zero):
+    """A change that stops at zero where it would cross, after the model's value there."""
+    change = change.copy()
+    change[:-1][at_zero] = -coef[at_zero]
+    return gradient @ change + change @ hessian.product(change) / 2, change, at_zero
+
+
+def _gain(step):
+    return step[0]
+
+
+def _diagonal_step(hessian, gradient, coef, signs, free):
+    """A step that ignores how variables interact, always downhill, as `_clipped` returns it."""
+    change = np.where(free, -gradient / hessian.diagonal, 0.0)
+    at_zero = free[:-1] & (signs * (coef + change[:-1]) <= 0)
+    return _clipped(hessian, gradient, coef, change, at_zero)

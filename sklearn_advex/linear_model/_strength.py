@@ -1,0 +1,169 @@
+"""The largest useful `epsilon` and `alpha`, in closed form, and a grid below them."""
+
+import numpy as np
+from sklearn.utils import check_X_y
+from sklearn.utils.multiclass import check_classification_targets
+
+from sklearn_advex._utils._sklearn_compat import check_sample_weight
+from sklearn_advex.linear_model._design_matrix import as_design_matrix
+
+
+def epsilon_max(X, y, sample_weight=None):
+    r"""The smallest `epsilon` at which adversarial training uses no feature at all.
+
+    It is the strength of the strongest feature, :math:`\max_j |m_j^+ - m_j^-| / 2` with
+    :math:`m_j^\pm` the mean of feature j within each class (|a_j| of eq. B.23 in [1]_): without a
+    penalty on the weights and with an intercept, ``coef_`` is zero if and only if
+    ``epsilon >= epsilon_max``. With more than two classes it is the largest over the one-vs-rest
+    problems, so that at `epsilon_max` all of them are without features.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Training data.
+    y : array-like of shape (n_samples,)
+        Class labels, at least two different ones.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the rows; the class means are weighted by them.
+
+    Returns
+    -------
+    float
+        In the units of the features.
+
+    Raises
+    ------
+    ValueError
+        If `y` has one class only, or a class has no weight.
+
+    See Also
+    --------
+    epsilon_grid : Values below `epsilon_max` for a search.
+
+    References
+    ----------
+    .. [1] P. Chalasani, J. Chen, A. R. Chowdhury, S. Jha, X. Wu. "Concise Explanations of Neural
+       Networks using Adversarial Training". ICML 2020. :arxiv:`1810.06583`
+
+    Examples
+    --------
+    >>> from sklearn_advex import epsilon_max
+    >>> epsilon_max([[0.0, 5.0], [1.0, 5.0], [2.0, 5.0], [3.0, 5.0]], [0, 0, 1, 1])
+    1.0
+    """
+    gaps, _ = _class_mean_gaps(X, y, sample_weight)
+    return float(gaps.max() / 2)
+
+
+def alpha_max(X, y, l1_ratio=1.0, sample_weight=None):
+    r"""The smallest `alpha` at which an l1-penalised model uses no feature at all.
+
+    For natural training (``epsilon=0``) it is :math:`\max_j \pi (1 - \pi) |m_j^+ - m_j^-|` divided
+    by `l1_ratio`, with :math:`\pi` the weight of the positive class and :math:`m_j^\pm` the mean
+    of feature j within each class; the largest over the one-vs-rest problems where there are more
+    than two classes. The intercept is not penalised.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Training data.
+    y : array-like of shape (n_samples,)
+        Class labels, at least two different ones.
+    l1_ratio : float, default=1.0
+        Share of the l1 penalty, in (0, 1].
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the rows.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If `l1_ratio` is not in (0, 1]: a penalty without an l1 part makes no coefficient zero. If
+        `y` has one class only, or a class has no weight.
+
+    Examples
+    --------
+    >>> from sklearn_advex import alpha_max
+    >>> alpha_max([[0.0, 5.0], [1.0, 5.0], [2.0, 5.0], [3.0, 5.0]], [0, 0, 1, 1])
+    0.5
+    """
+    if not 0 < l1_ratio <= 1:
+        raise ValueError(
+            f"l1_ratio must be in (0, 1], got {l1_ratio!r}: without an l1 part no alpha makes the"
+            " coefficients zero."
+        )
+    gaps, shares = _class_mean_gaps(X, y, sample_weight)
+    return float((shares * (1 - shares) * gaps.max(axis=0)).max() / l1_ratio)
+
+
+def epsilon_grid(X, y, n=10, ratio=1e-2):
+    """Values of `epsilon` for a search: a geometric grid below `epsilon_max`.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Training data.
+    y : array-like of shape (n_samples,)
+        Class labels, at least two different ones.
+    n : int, default=10
+        Number of values.
+    ratio : float, default=1e-2
+        The smallest value as a share of `epsilon_max`, in (0, 1).
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        Increasing, from ``ratio * epsilon_max`` on, the largest strictly below `epsilon_max`.
+
+    Raises
+    ------
+    ValueError
+        If `n` or `ratio` is out of range, or no feature tells the classes apart.
+
+    Examples
+    --------
+    >>> from sklearn_advex import epsilon_grid
+    >>> epsilon_grid([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1], n=2)
+    array([0.01, 0.1 ])
+    """
+    if n < 1:
+        raise ValueError(f"n must be at least 1, got {n!r}.")
+    if not 0 < ratio < 1:
+        raise ValueError(f"ratio must be in (0, 1), got {ratio!r}.")
+    largest = epsilon_max(X, y)
+    if largest == 0:
+        raise ValueError("X has the same mean in all classes of y: no epsilon above 0 is useful.")
+    return np.geomspace(ratio * largest, largest, n, endpoint=False)
+
+
+def _class_mean_gaps(X, y, sample_weight):
+    """Absolute gaps between class means per feature and problem, and each positive class's share.
+
+    Returns
+    -------
+    gaps : ndarray of shape (n_features, n_problems)
+    shares : ndarray of shape (n_problems,)
+    """
+    X, y = check_X_y(X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
+    check_classification_targets(y)
+    weights = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    classes, labels = np.unique(y, return_inverse=True)
+    if classes.size < 2:
+        raise ValueError(f"y must hold at least two classes, got {classes.tolist()}.")
+    of_class = np.zeros((y.size, classes.size))
+    of_class[np.arange(y.size), labels] = weights / weights.sum()
+    shares = of_class.sum(axis=0)
+    if not shares.all():
+        raise ValueError(
+            f"sample_weight is 0 for every row of the classes {classes[shares == 0].tolist()}:"
+            " give them weight, or leave their rows out."
+        )
+    sums = as_design_matrix(X).rmatvec(of_class)
+    rest = sums.sum(axis=1, keepdims=True) - sums
+    own, others = sums / shares, rest / (1 - shares)
+    gaps = np.abs(own - others)
+    gaps[gaps <= y.size * np.finfo(float).eps * (np.abs(own) + np.abs(others))] = 0.0
+    return (gaps[:, 1:], shares[1:]) if classes.size == 2 else (gaps, shares)

@@ -1,0 +1,217 @@
+"""The solver against optimality conditions, independent solvers and its own alternatives."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from scipy.optimize import lsq_linear
+from scipy.sparse import random_array
+
+from sklearn_advex._losses import LogisticLoss
+from sklearn_advex._perturbation import LinfBall
+from sklearn_advex.linear_model import _objective
+from sklearn_advex.linear_model._design_matrix import as_design_matrix
+from sklearn_advex.linear_model._hessian import DenseHessian, HessianOperator
+from sklearn_advex.linear_model._objective import RobustObjective
+from sklearn_advex.linear_model._solvers import ActiveSetNewton, _minimise_in_orthant
+
+
+def make_objective(X, y, epsilon, alpha=0.0, l1_ratio=0.0):
+    return RobustObjective(
+        as_design_matrix(X),
+        y,
+        np.full(y.size, 1 / y.size),
+        LogisticLoss(),
+        LinfBall(np.full(X.shape[1], epsilon)),
+        alpha=alpha,
+        l1_ratio=l1_ratio,
+        fit_intercept=True,
+    )
+
+
+def make_data(n_samples, n_features, n_informative, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n_samples, n_features))
+    score = X[:, :n_informative] @ rng.standard_normal(n_informative)
+    return X, np.where(score + rng.standard_normal(n_samples) > 0, 1.0, -1.0)
+
+
+def solve(objective, tol=1e-10, max_iter=100):
+    return ActiveSetNewton(tol=tol, max_iter=max_iter).solve(objective, objective.null_point())
+
+
+@pytest.mark.parametrize("n_features", [1, 6, 25])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_step_is_the_minimum_of_the_model_within_the_orthant(n_features, seed):
+    rng = np.random.default_rng(seed)
+    root = rng.standard_normal((n_features + 1, n_features + 1))
+    matrix = root @ root.T
+    gradient = 3 * rng.standard_normal(n_features + 1)
+    signs = rng.choice([-1.0, 1.0], n_features)
+    coef = signs * rng.random(n_features) * (rng.random(n_features) < 0.7)
+    unused = rng.random(n_features) < 0.2
+    coef[unused], signs[unused] = 0.0, 0.0
+    free = np.append(~unused, True)
+
+    change, at_zero = _minimise_in_orthant(DenseHessian(matrix), gradient, coef, signs, free)
+
+    # With y = |w + d| the model is a least-squares problem with y >= 0 and a free intercept.
+    flip = np.append(signs, 1.0)[free]
+    factor = np.linalg.cholesky(matrix[np.ix_(free, free)]).T
+    start = np.append(coef, 0.0)[free]
+    target = factor @ start - np.linalg.solve(factor.T, gradient[free])
+    lower = np.append(np.zeros(free.sum() - 1), -np.inf)
+    reference = lsq_linear(factor * flip, target, (lower, np.inf), tol=1e-14, method="bvls").x
+    np.testing.assert_allclose(change[free], flip * reference - start, atol=1e-6)
+    assert not change[~free].any()
+    np.testing.assert_allclose((coef + change[:-1])[at_zero], 0.0, atol=1e-15)
+
+
+def test_conjugate_gradients_and_factorisation_solve_the_same_system():
+    rng = np.random.default_rng(0)
+    root = rng.standard_normal((40, 40))
+    matrix = root @ root.T + np.diag(10.0 ** rng.uniform(0, 6, 40))
+    kept, right = np.arange(3, 38), rng.standard_normal(35)
+    exact = DenseHessian(matrix).solve(kept, right, np.zeros(35))
+    np.testing.assert_allclose(matrix[3:38, 3:38] @ exact, right, atol=1e-8)
+    operator = HessianOperator(lambda v: matrix @ v, np.diag(matrix))
+    approximate = operator.solve(kept, right, np.zeros(35))
+    error = np.linalg.norm(matrix[3:38, 3:38] @ approximate - right) / np.linalg.norm(right)
+    assert 0 < error <= 1e-2
+
+
+def test_a_singular_hessian_still_gives_a_solution():
+    direction = np.array([1.0, 1.0, 2.0])
+    hessian = DenseHessian(np.outer(direction, direction))
+    right = 3 * direction
+    change = hessian.solve(np.arange(3), right, np.zeros(3))
+    np.testing.assert_allclose(hessian.product(change), right, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("shape", "epsilon", "alpha", "l1_ratio"),
+    [
+        ((400, 8), 0.1, 0.0, 0.0),
+        ((400, 100), 0.02, 1e-3, 0.0),
+        ((60, 500), 0.1, 1e-3, 0.0),
+        ((60, 500), 0.0, 0.02, 1.0),
+        ((60, 500), 0.05, 0.01, 0.5),
+    ],
+    ids=str,
+)
+def test_large_and_small_curvature_lead_to_the_same_optimum(
+    shape, epsilon, alpha, l1_ratio, monkeypatch
+):
+    X, y = make_data(*shape, n_informative=5)
+    objective = make_objective(X, y, epsilon, alpha, l1_ratio)
+    by_factorisation = solve(objective)
+    monkeypatch.setattr(_objective, "_LARGEST_DENSE_HESSIAN", 3)
+    by_products = solve(objective)
+    assert by_factorisation.status == by_products.status == "converged"
+    assert max(by_factorisation.residual, by_products.residual) <= 1e-10
+    np.testing.assert_allclose(by_products.point.coef, by_factorisation.point.coef, atol=1e-6)
+    np.testing.assert_array_equal(by_products.point.coef == 0, by_factorisation.point.coef == 0)
+
+
+def test_the_support_is_grown_in_working_sets_not_at_once():
+    X, y = make_data(100, 3000, n_informative=3)
+    objective = make_objective(X, y, epsilon=0.0, alpha=0.05, l1_ratio=1.0)
+    widths = []
+    restrict = objective.restrict
+    objective.restrict = lambda features: widths.append(features.size) or restrict(features)
+    solution = solve(objective)
+    violating = np.count_nonzero(
+        objective.subgradients(objective.null_point()).smallest(np.zeros(3000))
+    )
+    assert solution.status == "converged"
+    assert 0 < np.count_nonzero(solution.point.coef) <= max(widths) < violating
+
+
+def test_a_large_sparse_support_is_found_without_a_matrix_of_its_size():
+    rng = np.random.default_rng(0)
+    X = random_array((4000, 8000), density=0.01, format="csr", rng=rng)
+    y = np.where(X @ rng.standard_normal(8000) > 0, 1.0, -1.0)
+    objective = make_objective(X, y, epsilon=0.0, alpha=2e-5, l1_ratio=1.0)
+    tracemalloc.start()
+    try:
+        solution = solve(objective, tol=1e-8)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    support = np.count_nonzero(solution.point.coef)
+    assert solution.status == "converged"
+    assert support > _objective._LARGEST_DENSE_HESSIAN
+    assert peak < 8 * support**2
+
+
+def test_memory_beside_a_dense_matrix_stays_below_a_quarter_of_it():
+    X, y = make_data(8000, 600, n_informative=400)
+    objective = make_objective(X, y, epsilon=0.005)
+    tracemalloc.start()
+    try:
+        solution = solve(objective, tol=1e-8)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert solution.status == "converged"
+    assert np.count_nonzero(solution.point.coef) > 200
+    assert peak < X.nbytes / 4
+
+
+@pytest.mark.parametrize("fortran", [False, True])
+def test_the_data_is_never_written_to(fortran):
+    X, y = make_data(600, 90, n_informative=5)
+    X = np.asfortranarray(X) if fortran else X
+    X.flags.writeable = y.flags.writeable = False
+    assert solve(make_objective(X, y, 0.05)).status == "converged"
+
+
+def test_too_few_steps_are_reported():
+    X, y = make_data(300, 20, n_informative=5)
+    solution = solve(make_objective(X, y, 0.05), max_iter=2)
+    assert (solution.status, solution.n_iter) == ("max_iter", 2)
+    assert solution.residual > 1e-10
+
+
+def test_an_unreachable_tolerance_ends_in_a_stall_or_the_step_limit():
+    X, y = make_data(300, 20, n_informative=5)
+    solution = solve(make_objective(X, y, 0.05), tol=0.0, max_iter=30)
+    assert solution.status in {"stalled", "max_iter"}
+    assert solution.residual < 1e-12
+
+
+def test_a_solution_reports_its_own_value():
+    X, y = make_data(300, 20, n_informative=5)
+    objective = make_objective(X, y, 0.05)
+    solution = solve(objective)
+    assert solution.value == objective.value(solution.point)
+    recomputed = objective.point(solution.point.coef, solution.point.intercept)
+    np.testing.assert_allclose(solution.point.raw, recomputed.raw, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("component", "message"),
+    [
+        ("loss", "needs a loss with first and second derivatives; object has no `derivatives`"),
+        ("perturbation", "linear in each orthant; object has no `orthant_slopes`"),
+    ],
+)
+def test_a_component_that_newton_cannot_use_is_refused_by_name(component, message):
+    X, y = make_data(50, 3, n_informative=1)
+    objective = make_objective(X, y, 0.05)
+    point = objective.null_point()
+    setattr(objective, component, object())
+    with pytest.raises(ValueError, match=message):
+        ActiveSetNewton(tol=1e-8, max_iter=10).solve(objective, point)
+
+
+def test_verbose_prints_the_way_to_the_optimum(capsys):
+    X, y = make_data(300, 20, n_informative=5)
+    objective = make_objective(X, y, 0.05)
+    solution = ActiveSetNewton(tol=1e-8, max_iter=50, verbose=True).solve(
+        objective, objective.null_point()
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert "support 0" in lines[0]
+    assert f"{solution.n_iter:4d} steps" in lines[-1]
+    assert f"objective {solution.value:.10e}" in lines[-1]

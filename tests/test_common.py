@@ -1,0 +1,19 @@
+"""scikit-learn's own checks, over every estimator of the package."""
+
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sklearn_advex import AdversarialLogisticRegression
+
+ESTIMATORS = [
+    AdversarialLogisticRegression(),
+    AdversarialLogisticRegression(epsilon=0),
+    AdversarialLogisticRegression(alpha=1e-3, l1_ratio=1),
+]
+
+
+# Some checks fit labels that are pure chance: a model without features is then the right answer.
+@pytest.mark.filterwarnings("ignore:All coefficients are 0:UserWarning")
+@parametrize_with_checks(ESTIMATORS)
+def test_scikit_learns_checks(estimator, check):
+    check(estimator)
