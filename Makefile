@@ -1,0 +1,49 @@
+# make demo | test | lint | docs | bench
+#
+# Needs Python >= 3.11 and make. Each target installs what it needs into .venv, at the versions of
+# constraints.txt; a stamp file per extra makes the second call install nothing.
+
+PYTHON ?= python3
+VENV ?= .venv
+PY := $(VENV)/bin/python
+PIP_INSTALL = $(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint docs bench clean
+.DELETE_ON_ERROR:
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
+
+demo: $(VENV)/installed-plot ## natural, l1 and adversarial model side by side, under a minute
+	$(PY) examples/demo.py
+
+test: $(VENV)/installed-test ## the test suite; ARGS="-k gini" and the like are passed to pytest
+	$(PY) -m pytest $(ARGS)
+
+lint: $(VENV)/installed-lint ## style and formatting, without changing a file
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+docs: $(VENV)/installed-docs ## the documentation, in docs/_build/html
+	rm -rf docs/generated
+	$(PY) -m sphinx -W --keep-going --quiet -b html docs docs/_build/html
+
+bench: $(VENV)/installed-bench ## speed of the linear solver against its rivals
+	$(PY) benchmarks/bench_linear.py
+
+clean: ## remove .venv and everything built
+	rm -rf $(VENV) build dist *.egg-info docs/_build docs/generated examples/output
+	rm -rf .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/created:
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+# The build runs without isolation so that the constraints hold for setuptools too.
+$(VENV)/installed-%: pyproject.toml constraints.txt | $(VENV)/created
+	@echo "Installing sklearn-advex[$*] into $(VENV) (the first time takes minutes: torch is large)"
+	@$(PIP_INSTALL) setuptools
+	@$(PIP_INSTALL) --no-build-isolation --editable ".[$*]"
+	touch $@

@@ -1,0 +1,188 @@
+"""Imports go down the layers, and heavy libraries stay where they are needed."""
+
+import ast
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sklearn_advex
+
+ROOT = Path(sklearn_advex.__file__).parent
+PACKAGE = "sklearn_advex"
+SHARED = "_utils"
+TORCH_BACKEND = f"{PACKAGE}.attribution._torch"
+SKLEARN_COMPAT = f"{PACKAGE}._utils._sklearn_compat"
+
+LAYERS = (
+    {"_losses", "_perturbation", "metrics", SHARED},
+    {"attribution"},
+    {"linear_model", "neural_network"},
+    {"model_selection", "plotting", "report"},
+)
+LAYER_OF = {room: depth for depth, rooms in enumerate(LAYERS) for room in rooms}
+
+
+def room_of(name):
+    """The first component below the package, or None for the package itself."""
+    return name.split(".")[1] if "." in name else None
+
+
+def violation(importer, target, in_function):
+    """Why the module `importer` must not import the dotted name `target`, or None if it may."""
+    room = room_of(importer)
+    top = target.split(".")[0]
+    if top == PACKAGE:
+        return layer_violation(room, room_of(target))
+    if top in {"torch", "skorch"} and room != "neural_network" and importer != TORCH_BACKEND:
+        return f"{top} belongs to neural_network and attribution._torch"
+    if top == "captum" and importer != TORCH_BACKEND:
+        return "captum belongs to attribution._torch"
+    if top == "matplotlib" and (room != "plotting" or not in_function):
+        return "matplotlib belongs inside the functions of plotting"
+    if top == "sklearn" and importer != SKLEARN_COMPAT:
+        private = [p for p in target.split(".") if p.startswith("_") and not p.endswith("__")]
+        if private:
+            return f"private scikit-learn name {private[0]} belongs to _utils._sklearn_compat"
+    return None
+
+
+def layer_violation(room, target_room):
+    """Why a module of `room` must not import from `target_room`, or None if it may."""
+    if room is None or room == target_room:
+        return None
+    if room not in LAYER_OF:
+        return f"{room} has no layer"
+    if target_room not in LAYER_OF:
+        return "the package root and what it exports lie above every layer"
+    if target_room != SHARED and LAYER_OF[target_room] >= LAYER_OF[room]:
+        return f"{target_room} does not lie below {room}"
+    return None
+
+
+def imports(tree, importer, is_package):
+    """Every imported dotted name of a module, with its line and whether it is in a function."""
+
+    def visit(node, in_function):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, node.lineno, in_function
+        elif isinstance(node, ast.ImportFrom):
+            base = absolute(node, importer, is_package)
+            for alias in node.names:
+                yield f"{base}.{alias.name}", node.lineno, in_function
+        is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        for child in ast.iter_child_nodes(node):
+            yield from visit(child, in_function or is_function)
+
+    return visit(tree, False)
+
+
+def absolute(node, importer, is_package):
+    """The module that a ``from ... import`` statement names, without leading dots."""
+    if node.level == 0:
+        return node.module
+    parts = importer.split(".")
+    kept = parts[: len(parts) - node.level + is_package]
+    return ".".join(kept + ([node.module] if node.module else []))
+
+
+def violations(importer, source, is_package=False):
+    """All forbidden imports in the source of one module, one line of text each."""
+    return [
+        f"{importer}:{line} imports {target}: {reason}"
+        for target, line, in_function in imports(ast.parse(source), importer, is_package)
+        if (reason := violation(importer, target, in_function))
+    ]
+
+
+def module_param(path):
+    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    is_package = parts[-1] == "__init__"
+    name = ".".join(parts[:-1] if is_package else parts)
+    return pytest.param(name, path, is_package, id=name)
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "is_package"), [module_param(path) for path in sorted(ROOT.rglob("*.py"))]
+)
+def test_imports_go_down_the_layers(name, path, is_package):
+    assert violations(name, path.read_text(encoding="utf-8"), is_package) == []
+
+
+@pytest.mark.parametrize(
+    ("importer", "source"),
+    [
+        ("linear_model._logistic", "from ..attribution import ExplainMixin"),
+        ("linear_model._logistic", "from .. import _losses, _perturbation"),
+        ("linear_model._logistic", "from ._solvers import newton"),
+        ("metrics._impact", "from .._utils._frames import rebuild"),
+        ("model_selection._scorers", "import sklearn_advex.metrics"),
+        ("neural_network._net", "import torch\nfrom skorch.utils import to_numpy"),
+        ("attribution._torch", "import torch\nfrom captum.attr import DeepLift"),
+        ("plotting._displays", "def plot():\n    import matplotlib.pyplot as plt"),
+        ("_utils._sklearn_compat", "from sklearn.utils._param_validation import Interval"),
+        ("metrics._impact", "import numpy\nfrom sklearn import __version__\nimport torchvision"),
+    ],
+)
+def test_the_rule_lets_pass(importer, source):
+    assert violations(f"{PACKAGE}.{importer}", source) == []
+
+
+@pytest.mark.parametrize(
+    ("importer", "source", "reason"),
+    [
+        ("_losses", "from . import _perturbation", "does not lie below"),
+        ("_losses", "from .metrics import gini_index", "does not lie below"),
+        ("_utils._frames", "from .. import metrics", "does not lie below"),
+        ("attribution._linear", "from ..linear_model import _solvers", "does not lie below"),
+        ("linear_model._logistic", "import sklearn_advex.neural_network", "does not lie below"),
+        ("linear_model._logistic", "def f():\n    from .. import report", "does not lie below"),
+        ("linear_model._logistic", "from sklearn_advex import explain", "above every layer"),
+        ("linear_model._logistic", "import sklearn_advex", "above every layer"),
+        ("helpers._misc", "from .. import metrics", "has no layer"),
+        ("linear_model._logistic", "import torch", "torch belongs"),
+        ("attribution._explain", "def f():\n    import torch.nn", "torch belongs"),
+        ("linear_model._logistic", "from skorch import NeuralNet", "skorch belongs"),
+        ("neural_network._net", "from captum.attr import DeepLift", "captum belongs"),
+        ("plotting._displays", "import matplotlib.pyplot as plt", "matplotlib belongs"),
+        ("plotting._displays", "class D:\n    import matplotlib", "matplotlib belongs"),
+        ("report._tables", "def f():\n    import matplotlib", "matplotlib belongs"),
+        ("metrics._impact", "from sklearn.utils._tags import Tags", "private"),
+        ("metrics._impact", "from sklearn.utils.validation import _num_samples", "private"),
+    ],
+)
+def test_the_rule_turns_red(importer, source, reason):
+    (message,) = violations(f"{PACKAGE}.{importer}", source)
+    assert reason in message
+
+
+def test_relative_imports_of_a_package_start_at_the_package():
+    source = "from ._scorers import gini_scorer\nfrom ..plotting import plot"
+    (message,) = violations(f"{PACKAGE}.model_selection", source, is_package=True)
+    assert "sklearn_advex.plotting.plot" in message
+
+
+def light_modules():
+    rooms = [module.name for module in pkgutil.iter_modules(sklearn_advex.__path__)]
+    public = [f"{PACKAGE}.{room}" for room in rooms if not room.startswith("_")]
+    return [PACKAGE, *(name for name in public if name != f"{PACKAGE}.neural_network")]
+
+
+@pytest.mark.parametrize("name", light_modules())
+def test_import_loads_nothing_heavy(name):
+    script = (
+        "import sys, sklearn.linear_model\n"
+        "before = set(sys.modules)\n"
+        f"import {name}\n"
+        "print(*set(sys.modules) - before)\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert run.returncode == 0, run.stderr
+    loaded = {module.split(".")[0] for module in run.stdout.split()}
+    assert PACKAGE in loaded
+    assert loaded.isdisjoint({"torch", "skorch", "captum", "matplotlib", "dask", "pandas"})
