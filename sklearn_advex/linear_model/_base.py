@@ -4,6 +4,7 @@ from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
+from joblib import effective_n_jobs
 from scipy.sparse import csr_array, issparse
 from sklearn.base import BaseEstimator
 from sklearn.metrics import accuracy_score
@@ -25,6 +26,7 @@ from sklearn_advex._utils._sklearn_compat import (
     StrOptions,
     check_sample_weight,
     fit_context,
+    get_threadpool_controller,
 )
 from sklearn_advex.attribution import ExplainMixin
 from sklearn_advex.linear_model._design_matrix import as_design_matrix
@@ -104,16 +106,13 @@ class BaseAdversarialLinearClassifier(ExplainMixin, LinearClassifierMixin, BaseE
 
         weights = sample_weight * self._class_weights(y, sample_weight)[labels]
         objectives = self._objectives(design, labels, weights / weights.sum())
-        starts = self._starts(objectives)
-        solver = ActiveSetNewton(tol=self.tol, max_iter=self.max_iter, verbose=self.verbose > 0)
-        solutions = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(solver.solve)(objective, start)
-            for objective, start in zip(objectives, starts, strict=True)
-        )
-        warn_about(self, objectives, solutions)
-        self._keep([_rounded(*pair, X.dtype) for pair in zip(objectives, solutions, strict=True)])
-        self.coef_ = self.coef_.astype(X.dtype)
-        self.intercept_ = self.intercept_.astype(X.dtype)
+        # Threads of the linear algebra that wait for a busy core slow the many small products of a
+        # fit down by an order of magnitude: it gets only those that the user gives it.
+        threads = max(1, effective_n_jobs(self.n_jobs) // len(objectives))
+        with get_threadpool_controller().limit(limits=threads, user_api="blas"):
+            solutions = self._solve(objectives)
+            warn_about(self, objectives, solutions)
+            self._keep(objectives, solutions, X.dtype)
         return self
 
     def perturb(self, X, y, epsilon=None):
@@ -221,6 +220,8 @@ class BaseAdversarialLinearClassifier(ExplainMixin, LinearClassifierMixin, BaseE
         return labels
 
     def _class_weights(self, y, sample_weight):
+        if self.class_weight is None:
+            return np.ones(self.classes_.size)
         weights = compute_class_weight(
             self.class_weight, classes=self.classes_, y=y, sample_weight=sample_weight
         )
@@ -263,9 +264,19 @@ class BaseAdversarialLinearClassifier(ExplainMixin, LinearClassifierMixin, BaseE
             for objective, coef, intercept in zip(objectives, self.coef_, intercepts, strict=True)
         ]
 
-    def _keep(self, solutions):
-        self.coef_ = np.stack([solution.point.coef for solution in solutions])
-        self.intercept_ = np.array([solution.point.intercept for solution in solutions])
+    def _solve(self, objectives):
+        starts = self._starts(objectives)
+        solver = ActiveSetNewton(tol=self.tol, max_iter=self.max_iter, verbose=self.verbose > 0)
+        return Parallel(n_jobs=self.n_jobs, prefer="threads")(
+            delayed(solver.solve)(objective, start)
+            for objective, start in zip(objectives, starts, strict=True)
+        )
+
+    def _keep(self, objectives, solutions, dtype):
+        solutions = [_rounded(*pair, dtype) for pair in zip(objectives, solutions, strict=True)]
+        points = [solution.point for solution in solutions]
+        self.coef_ = np.stack([point.coef for point in points]).astype(dtype)
+        self.intercept_ = np.array([point.intercept for point in points], dtype=dtype)
         self.objective_ = np.array([solution.value for solution in solutions])
         self.kkt_residual_ = np.array([solution.residual for solution in solutions])
         self.n_iter_ = np.array([solution.n_iter for solution in solutions], dtype=np.int32)

@@ -8,7 +8,7 @@ from scipy.linalg.blas import dsyrk
 from scipy.sparse import csr_array, issparse
 
 # Columns picked out of X are kept as a copy while the copy is at most this share of X.
-_COPIED_SHARE = 1 / 8
+_COPIED_SHARE = 1 / 5
 # A block of rows holds about this many float64 numbers, so that it stays in a core's cache, ...
 _BLOCK_SIZE = 2**17
 # ... and at most so many rows: longer blocks gather their columns more slowly.

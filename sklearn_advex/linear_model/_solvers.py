@@ -114,6 +114,7 @@ class ActiveSetNewton:
             wanted = _working_set(point.coef, subgradients.smallest(point.coef))
             if not np.isin(wanted, features, assume_unique=True).all():
                 features = wanted
+                restricted = None  # frees the copy of its columns before the next is made
                 restricted = objective.restrict(features)
             accuracy = max(self.tol, _WORKING_SET_ACCURACY * residual)
             inner = Point(point.coef[features], point.intercept, point.raw)

@@ -12,8 +12,8 @@ def epsilon_max(X, y, sample_weight=None):
     r"""The smallest `epsilon` at which adversarial training uses no feature at all.
 
     It is the strength of the strongest feature, :math:`\max_j |m_j^+ - m_j^-| / 2` with
-    :math:`m_j^\pm` the mean of feature j within each class (|a_j| of eq. B.23 in [1]_): without a
-    penalty on the weights and with an intercept, ``coef_`` is zero if and only if
+    :math:`m_j^\pm` the mean of feature j within each class (:math:`|a_j|` of eq. B.23 in [1]_):
+    without a penalty on the weights and with an intercept, `coef_` is zero if and only if
     ``epsilon >= epsilon_max``. With more than two classes it is the largest over the one-vs-rest
     problems, so that at `epsilon_max` all of them are without features.
 

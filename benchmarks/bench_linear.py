@@ -1,0 +1,103 @@
+"""How fast and how lean the exact linear solver is, against its own targets and liblinear.
+
+Run it with ``make bench``. Two ways are always timed in turn within one run, so that a machine
+whose speed drifts changes both; the table gives the median ratio and its range.
+"""
+
+import platform
+import subprocess
+import sys
+import tracemalloc
+import warnings
+from time import perf_counter
+
+import numpy as np
+import scipy
+import sklearn
+from sklearn.datasets import fetch_openml
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_advex import AdversarialLogisticRegression
+
+REPETITIONS = 9
+
+
+def seconds(task):
+    start = perf_counter()
+    task()
+    return perf_counter() - start
+
+
+def ratios(task, reference):
+    """Times of one task over those of another, taken in turn after a warm-up of both."""
+    task(), reference()
+    return np.array([seconds(task) / seconds(reference) for _ in range(REPETITIONS)])
+
+
+def report(what, values, target):
+    low, middle, high = np.quantile(values, [0, 0.5, 1])
+    verdict = "met" if middle <= target else "MISSED"
+    span = f"{low:.2f} to {high:.2f}"
+    print(f"| {what} | {middle:.2f} | {span} | {target:g} | {verdict} |", flush=True)
+
+
+def bench_mnist():
+    X, y = fetch_openml("mnist_784", version=1, return_X_y=True, as_frame=False)
+    X, y = np.ascontiguousarray(X[:20_000] / 255.0), y[:20_000].astype(int) >= 5
+    w, r = np.ones(X.shape[1]), np.ones(X.shape[0])
+
+    def products():
+        return X @ w, X.T @ r
+
+    for epsilon, target in ((0.05, 15), (0.01, 35)):
+        model = AdversarialLogisticRegression(epsilon, alpha=0.0)
+        values = ratios(lambda model=model: model.fit(X, y), products)
+        support = np.count_nonzero(model.coef_)
+        what = f"MNIST 20000 x 784, epsilon {epsilon}: fit ({support} features) / (X @ w + X.T @ r)"
+        report(what, values, target)
+        tracemalloc.start()
+        model.fit(X, y)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        report(f"MNIST, epsilon {epsilon}: peak memory above X / X", [peak / X.nbytes], 0.25)
+
+
+def bench_spambase():
+    X, y = fetch_openml("spambase", version=1, return_X_y=True, as_frame=False)
+    X = StandardScaler().fit_transform(X)
+    robust = AdversarialLogisticRegression(0.1, alpha=0.0)
+    zeros = np.count_nonzero(robust.fit(X, y).coef_ == 0)
+
+    def lasso(C):
+        return LogisticRegression(l1_ratio=1, solver="liblinear", C=C, random_state=0)
+
+    def excess_zeros(C):
+        return abs(np.count_nonzero(lasso(C).fit(X, y).coef_ == 0) - zeros)
+
+    rival = lasso(min(np.geomspace(1e-3, 1, 40), key=excess_zeros))
+    values = ratios(lambda: robust.fit(X, y), lambda: rival.fit(X, y))
+    rival_zeros = np.count_nonzero(rival.coef_ == 0)
+    what = f"Spambase, fit ({zeros} zeros) / liblinear l1 ({rival_zeros} zeros)"
+    report(what, values, 1)
+
+
+def bench_import():
+    def load(module):
+        return lambda: subprocess.run([sys.executable, "-c", f"import {module}"], check=True)
+
+    values = ratios(load("sklearn_advex"), load("sklearn.linear_model"))
+    report("import sklearn_advex / import sklearn.linear_model", values, 1.3)
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("error")
+    print(
+        f"{platform.machine()}, {platform.system()}, Python {platform.python_version()},"
+        f" NumPy {np.__version__}, SciPy {scipy.__version__}, scikit-learn {sklearn.__version__};"
+        f" {REPETITIONS} repetitions\n"
+    )
+    print("| ratio | median | range | target | |\n|---|---|---|---|---|")
+    bench_mnist()
+    bench_spambase()
+    bench_import()
