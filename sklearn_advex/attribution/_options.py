@@ -1,0 +1,130 @@
+"""What the options of `explain` mean for a given model: class and baseline as numbers."""
+
+import sys
+from numbers import Real
+
+import numpy as np
+from sklearn.utils import check_consistent_length, column_or_1d
+
+
+def resolve_target(target, classes, X, y):
+    """Turn `target` into positions in `classes`.
+
+    Parameters
+    ----------
+    target : "predicted", "true" or a class label
+        The two words win over classes of the same name.
+    classes : ndarray of shape (n_classes,)
+        The model's class labels.
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+        Only its length matters.
+    y : array-like of shape (n_samples,) or None
+        Looked at for ``target="true"`` only.
+
+    Returns
+    -------
+    positions : None, int or ndarray of int of shape (n_samples,)
+        None stands for the predicted class, which only the model can tell.
+    """
+    position_of = {label: position for position, label in enumerate(classes.tolist())}
+    if isinstance(target, str) and target == "predicted":
+        return None
+    if isinstance(target, str) and target == "true":
+        return _positions_of_labels(y, position_of, X)
+    label = target.item() if isinstance(target, np.generic) else target
+    try:
+        return position_of[label]
+    except (KeyError, TypeError):  # TypeError: a list or an array, which no dict can look up
+        raise ValueError(
+            f"target={target!r} is unknown. It must be 'predicted', 'true' or one of the classes"
+            f" {list(position_of)}."
+        ) from None
+
+
+def _positions_of_labels(y, position_of, X):
+    """Look up each row's true label."""
+    if y is None:
+        raise ValueError(
+            "target='true' needs the true labels: pass them as y, or use target='predicted'."
+        )
+    labels = column_or_1d(y).tolist()
+    check_consistent_length(X, labels)
+    unknown = set(labels).difference(position_of)
+    if unknown:
+        raise ValueError(
+            f"y holds labels that the model does not know: {sorted(unknown, key=str)[:5]}."
+            f" target='true' can explain the classes {list(position_of)} only."
+        )
+    return np.array([position_of[label] for label in labels])
+
+
+def resolve_baseline(baseline, model, n_features):
+    """Turn `baseline` into a row.
+
+    Parameters
+    ----------
+    baseline : float, array-like of shape (n_features,), pandas.Series or "mean"
+        As for :func:`sklearn_advex.explain`.
+    model : fitted estimator
+        Asked for `feature_means_` where `baseline` is "mean", and for `feature_names_in_` where it
+        is a Series.
+    n_features : int
+        Length of the row.
+
+    Returns
+    -------
+    row : ndarray of shape (n_features,), float64
+    """
+    if isinstance(baseline, str):
+        baseline = _fitted_means(baseline, model)
+    elif isinstance(baseline, Real):
+        baseline = np.full(n_features, float(baseline))
+    else:
+        baseline = _in_column_order(baseline, model)
+    try:
+        row = np.asarray(baseline, dtype=np.float64)
+    except (TypeError, ValueError):
+        row = None
+    if row is None or row.shape != (n_features,):
+        raise ValueError(
+            f"baseline must be a number, 'mean' or one row of {n_features} numbers, one per feature"
+            f" that {type(model).__name__} was fitted on; got {_outline(baseline, row)}."
+        )
+    if not np.isfinite(row).all():
+        raise ValueError("baseline contains NaN or infinity; every entry must be a finite number.")
+    return row
+
+
+def _outline(baseline, row):
+    """Say what was passed in a few words, however large it is."""
+    return repr(baseline)[:50] if row is None else f"an array of shape {row.shape}"
+
+
+def _fitted_means(baseline, model):
+    """Return the feature means that a model kept from its training data."""
+    if baseline != "mean":
+        raise ValueError(
+            f"baseline={baseline!r} is unknown. Pass a number, a row of numbers or 'mean'."
+        )
+    if not hasattr(model, "feature_means_"):
+        raise ValueError(
+            "baseline='mean' needs a model that keeps the means of its training data as"
+            f" feature_means_, and {type(model).__name__} has none. Pass the row itself, such as"
+            " baseline=X_train.mean(axis=0)."
+        )
+    return model.feature_means_
+
+
+def _in_column_order(baseline, model):
+    """Reorder a pandas Series by the feature names that the model was fitted with."""
+    pandas = sys.modules.get("pandas")  # not loaded: nothing can be a Series
+    names = getattr(model, "feature_names_in_", None)
+    if pandas is None or names is None or not isinstance(baseline, pandas.Series):
+        return baseline
+    if set(baseline.index) != set(names) or not baseline.index.is_unique:
+        raise ValueError(
+            "baseline is a Series whose index is not the feature names that"
+            f" {type(model).__name__} was fitted with ({', '.join(names[:5])}, ...)."
+            " Give it that index, or pass baseline.to_numpy() to go by position."
+        )
+    return baseline.loc[names]

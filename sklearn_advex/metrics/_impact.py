@@ -1,0 +1,74 @@
+"""From attributions of single predictions to the importance of features over a data set."""
+
+import sys
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import check_array, gen_batches
+
+# About 8 MB of scratch for the absolute values of a block of rows.
+_BLOCK_SIZE = 1_000_000
+
+
+def feature_value_impact(A):
+    r"""Mean absolute attribution of each column over the rows of `A`.
+
+    This is the Feature Value Impact of section H of [1]_,
+    :math:`FV_j = \frac{1}{n} \sum_i |A_{ij}|`. For one-hot encoded data a column stands for one
+    value of a categorical feature, hence the name.
+
+    Parameters
+    ----------
+    A : array-like or sparse matrix or sparse array of shape (n_samples, n_features)
+        Attributions, as returned by :func:`sklearn_advex.explain`. Entries that a sparse `A` does
+        not store count as zeros; it is never made dense.
+
+    Returns
+    -------
+    impact : ndarray of shape (n_features,) or pandas.Series
+        In the units of `A`; float32 for float32 input, otherwise float64. A Series named "impact"
+        and indexed by the column names if `A` is a pandas DataFrame.
+
+    Raises
+    ------
+    ValueError
+        If `A` is not two-dimensional, is empty, or holds NaN or infinity.
+
+    References
+    ----------
+    .. [1] P. Chalasani, J. Chen, A. R. Chowdhury, S. Jha, X. Wu. "Concise Explanations of Neural
+       Networks using Adversarial Training". ICML 2020. https://arxiv.org/abs/1810.06583
+
+    Examples
+    --------
+    >>> from sklearn_advex.metrics import feature_value_impact
+    >>> feature_value_impact([[0.5, 0.0], [-1.5, 0.0]])
+    array([1., 0.])
+    """
+    values = check_array(A, accept_sparse="csr", dtype=[np.float64, np.float32], input_name="A")
+    if sparse.issparse(values):
+        total = _absolute_column_sums_sparse(values)
+    else:
+        total = _absolute_column_sums_dense(values)
+    impact = (total / values.shape[0]).astype(values.dtype, copy=False)
+    # Without pandas loaded `A` cannot be one of its frames, and loading it would cost the caller.
+    pandas = sys.modules.get("pandas")
+    if pandas is not None and isinstance(A, pandas.DataFrame):
+        return pandas.Series(impact, index=A.columns, name="impact")
+    return impact
+
+
+def _absolute_column_sums_dense(values):
+    """Column sums of absolute values in float64, block by block: no copy of `values` is made."""
+    total = np.zeros(values.shape[1])
+    for block in gen_batches(values.shape[0], max(1, _BLOCK_SIZE // values.shape[1])):
+        total += np.abs(values[block]).sum(axis=0, dtype=np.float64)
+    return total
+
+
+def _absolute_column_sums_sparse(values):
+    """Column sums of absolute values in float64, from the stored entries."""
+    if not values.has_canonical_format:
+        values = values.copy()
+        values.sum_duplicates()
+    return np.bincount(values.indices, weights=np.abs(values.data), minlength=values.shape[1])

@@ -1,0 +1,17 @@
+"""Model selection by accuracy, sparseness of explanations and robustness together."""
+
+from sklearn_advex.model_selection._refit import most_concise
+from sklearn_advex.model_selection._scorers import (
+    adversarial_accuracy_scorer,
+    gini_scorer,
+    make_adversarial_accuracy_scorer,
+    make_gini_scorer,
+)
+
+__all__ = [
+    "adversarial_accuracy_scorer",
+    "gini_scorer",
+    "make_adversarial_accuracy_scorer",
+    "make_gini_scorer",
+    "most_concise",
+]

@@ -1,0 +1,181 @@
+"""Scorers that need the fitted model itself, not only what it predicts.
+
+:func:`sklearn.metrics.make_scorer` hands true and predicted values to a metric. Explanations and
+worst cases cannot be told from these, hence the callables ``(estimator, X, y)`` of this file.
+"""
+
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from sklearn.utils import indexable
+
+from sklearn_advex._utils._pipeline import transform_to_last_step
+from sklearn_advex._utils._sampling import evenly_spaced
+from sklearn_advex._utils._sklearn_compat import safe_indexing
+from sklearn_advex.attribution import explain
+from sklearn_advex.attribution._explain import check_explain_options
+from sklearn_advex.metrics import gini_index
+
+
+def make_gini_scorer(
+    *, method="ig", output="probability", target="predicted", baseline=0.0, max_samples=None
+):
+    """Make a scorer of how concentrated a model's explanations are.
+
+    Its score is the mean over the rows of the Gini index of their attributions: the larger, the
+    fewer features carry a prediction. A row without any attribution counts as 0, so that a model
+    that ignores its input scores 0.
+
+    The score says nothing about how good the predictions are: choose by it together with accuracy,
+    for example with :func:`most_concise`.
+
+    Parameters
+    ----------
+    method : {"ig"}, default="ig"
+        The attribution method; this and the next three as for :func:`sklearn_advex.explain`.
+    output : {"probability", "logit"}, default="probability"
+        The model output that is attributed.
+    target : "predicted", "true" or a class label, default="predicted"
+        The class whose output is attributed. For "true" the scorer must be called with `y`.
+    baseline : float, array-like of shape (n_features,) or "mean", default=0.0
+        The input that predictions are compared with.
+    max_samples : int, default=None
+        Explain at most that many rows, at equal distances in the order of `X` and starting with the
+        first: the choice is the same in every call, and no part of sorted data is left out. None
+        explains all rows.
+
+    Returns
+    -------
+    scorer : callable
+        ``scorer(estimator, X, y=None) -> float``. `estimator` is a fitted model, or a pipeline that
+        ends in one; then `X` is the pipeline's own input, and the Gini index that of the encoded
+        columns which the last step sees. It can be pickled and passed to every `scoring` parameter
+        of scikit-learn.
+
+    Raises
+    ------
+    ValueError
+        If `method` or `output` is unknown, or `max_samples` is not a positive integer.
+
+    See Also
+    --------
+    gini_scorer : The scorer with all defaults.
+    sklearn_advex.metrics.gini_index : The index.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.model_selection import cross_val_score
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklearn_advex.model_selection import make_gini_scorer
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> pipeline = make_pipeline(StandardScaler(), LogisticRegression())
+    >>> scores = cross_val_score(pipeline, X, y, scoring=make_gini_scorer(output="logit"))
+    >>> scores.shape
+    (5,)
+    """
+    check_explain_options(method, output)
+    if max_samples is not None and (not isinstance(max_samples, Integral) or max_samples < 1):
+        raise ValueError(f"max_samples must be None or a positive integer, got {max_samples!r}.")
+    return _GiniScorer(method, output, target, baseline, max_samples)
+
+
+def make_adversarial_accuracy_scorer(*, epsilon=None):
+    """Make a scorer of the accuracy that is left when every row is changed for the worst.
+
+    Parameters
+    ----------
+    epsilon : float or array-like of shape (n_features,), default=None
+        How far each feature may be changed, in its own units (those of the encoded columns for a
+        pipeline). None takes the `epsilon` of each model itself, which models that were trained for
+        different ones cannot be compared by: pass a number for that.
+
+    Returns
+    -------
+    scorer : callable
+        ``scorer(estimator, X, y, sample_weight=None) -> float``. It can be pickled and passed to
+        every `scoring` parameter of scikit-learn. The last step of `estimator` must have
+        ``adversarial_score(X, y, epsilon=None, sample_weight=None)``.
+
+    See Also
+    --------
+    adversarial_accuracy_scorer : The scorer with all defaults.
+    """
+    return _AdversarialAccuracyScorer(epsilon)
+
+
+@dataclass(frozen=True, eq=False)
+class _GiniScorer:
+    """See :func:`make_gini_scorer`."""
+
+    method: str
+    output: str
+    target: Any
+    baseline: Any
+    max_samples: int | None
+
+    def __call__(self, estimator, X, y=None):
+        """Return the mean Gini index of the attributions of the rows of `X`."""
+        X, y = self._choose_rows(X, y)
+        # Not left to `explain`, which would name encoded columns that nobody looks at here.
+        model, X = transform_to_last_step(estimator, X)
+        attributions = explain(
+            model,
+            X,
+            y,
+            method=self.method,
+            output=self.output,
+            target=self.target,
+            baseline=self.baseline,
+        )
+        return float(np.mean(gini_index(attributions, zero_division=0.0)))
+
+    def _choose_rows(self, X, y):
+        """Return the rows to explain."""
+        if self.max_samples is None:
+            return X, y
+        X, y = indexable(X, y)
+        n_samples = X.shape[0] if hasattr(X, "shape") else len(X)
+        rows = evenly_spaced(n_samples, self.max_samples)
+        return safe_indexing(X, rows), None if y is None else safe_indexing(y, rows)
+
+    def __repr__(self):
+        return (
+            f"make_gini_scorer(method={self.method!r}, output={self.output!r},"
+            f" target={self.target!r}, baseline={self.baseline!r},"
+            f" max_samples={self.max_samples!r})"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _AdversarialAccuracyScorer:
+    """See :func:`make_adversarial_accuracy_scorer`."""
+
+    epsilon: Any
+
+    def __call__(self, estimator, X, y, sample_weight=None):
+        """Return the accuracy of `estimator` on the worst allowed change of each row of `X`."""
+        model, X = transform_to_last_step(estimator, X)
+        if not hasattr(model, "adversarial_score"):
+            raise TypeError(
+                f"{type(model).__name__} has no adversarial_score method, which the adversarial"
+                " accuracy scorer needs. Use an estimator of sklearn_advex such as"
+                " AdversarialLogisticRegression, or a pipeline that ends in one."
+            )
+        return float(
+            model.adversarial_score(X, y, epsilon=self.epsilon, sample_weight=sample_weight)
+        )
+
+    def __repr__(self):
+        return f"make_adversarial_accuracy_scorer(epsilon={self.epsilon!r})"
+
+
+#: Mean Gini index of the Integrated Gradients of the predicted class's probability, baseline 0.
+gini_scorer = make_gini_scorer()
+
+#: Worst-case accuracy under each model's own epsilon.
+adversarial_accuracy_scorer = make_adversarial_accuracy_scorer()

@@ -1,0 +1,259 @@
+import pickle
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.compose import make_column_transformer
+from sklearn.datasets import load_breast_cancer
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.svm import SVC, LinearSVC
+
+from sklearn_advex.attribution import explain
+from sklearn_advex.linear_model import AdversarialLogisticRegression
+from sklearn_advex.metrics import gini_index
+from sklearn_advex.model_selection import (
+    adversarial_accuracy_scorer,
+    gini_scorer,
+    make_adversarial_accuracy_scorer,
+    make_gini_scorer,
+    most_concise,
+)
+
+
+@pytest.fixture(scope="module")
+def cancer():
+    return load_breast_cancer(return_X_y=True, as_frame=True)
+
+
+@pytest.fixture(scope="module")
+def pipeline(cancer):
+    return make_pipeline(StandardScaler(), LogisticRegression()).fit(*cancer)
+
+
+class RecordsScore(ClassifierMixin, BaseEstimator):
+    """Stands for an estimator with a worst case; its score tells what it was called with."""
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), self.classes_[0])
+
+    def adversarial_score(self, X, y, epsilon=None, sample_weight=None):
+        self.called_with_ = X, y, epsilon, sample_weight
+        return np.float32(0.25)
+
+
+def test_gini_is_the_mean_over_the_encoded_rows(cancer, pipeline):
+    X, y = cancer
+    z = pipeline[:-1].transform(X) * pipeline[-1].coef_
+    score = gini_scorer(pipeline, X, y)
+    assert type(score) is float
+    # With baseline 0 the slope cancels: the index of x * w.
+    assert score == pytest.approx(gini_index(z).mean(), rel=1e-12)
+    assert score == gini_scorer(pipeline, X)
+    assert score == gini_scorer(pipeline[-1], pipeline[:-1].transform(X))
+
+
+def test_gini_passes_its_options_on(cancer, pipeline):
+    X, y = cancer
+    baseline = np.linspace(-1, 1, X.shape[1])
+    options = {"output": "logit", "target": "true", "baseline": baseline}
+    expected = gini_index(explain(pipeline, X, y, **options)).mean()
+    assert make_gini_scorer(**options)(pipeline, X, y) == pytest.approx(expected, rel=1e-14)
+    assert expected != pytest.approx(gini_scorer(pipeline, X, y), rel=1e-3)
+    with pytest.raises(ValueError, match="pass them as y"):
+        make_gini_scorer(target="true")(pipeline, X)
+
+
+def test_gini_of_scores(cancer):
+    # The output makes no difference to the index: only whether a model has it.
+    model = make_pipeline(StandardScaler(), LinearSVC()).fit(*cancer)
+    expected = gini_index(model[:-1].transform(cancer[0]) * model[-1].coef_).mean()
+    assert make_gini_scorer(output="logit")(model, cancer[0]) == pytest.approx(expected, rel=1e-12)
+
+
+def test_gini_of_wide_encodings_makes_no_frame(monkeypatch):
+    frame = pd.DataFrame({"text": ["good film", "bad film", "good", "bad"]})
+    encoder = make_column_transformer((TfidfVectorizer(), "text"), sparse_threshold=1.0)
+    model = make_pipeline(encoder, LogisticRegression()).fit(frame, [1, 0, 1, 0])
+    expected = gini_index(explain(model, frame)).mean()
+    monkeypatch.delattr(pd.DataFrame.sparse, "from_spmatrix")
+    assert gini_scorer(model, frame) == pytest.approx(expected, rel=1e-12)
+
+
+def test_gini_of_a_model_that_ignores_its_input_is_zero(cancer, pipeline):
+    X, y = cancer
+    constant = clone(pipeline).fit(X, y)
+    constant[-1].coef_ *= 0.0
+    assert gini_scorer(constant, X, y) == 0.0
+
+
+def test_rows_without_attribution_count_as_zero():
+    model = LogisticRegression().fit(np.eye(2), [0, 1])
+    assert gini_scorer(model, np.array([[0.0, 0.0], [1.0, 0.0]])) == 0.25
+
+
+@pytest.mark.parametrize("sparse_threshold", [0.0, 1.0])
+def test_gini_on_raw_frames_with_text(sparse_threshold):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"colour": rng.choice(["red", "blue"], 60), "size": rng.normal(size=60)})
+    encoder = make_column_transformer(
+        (OneHotEncoder(), ["colour"]), remainder="passthrough", sparse_threshold=sparse_threshold
+    )
+    model = make_pipeline(encoder, LogisticRegression()).fit(frame, frame["colour"])
+    encoded = encoder.transform(frame)
+    encoded = encoded.toarray() if sparse.issparse(encoded) else encoded
+    expected = gini_index(encoded * model[-1].coef_).mean()
+    assert gini_scorer(model, frame) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("max_samples", "chosen"),
+    [(1, [0]), (3, [0, 3, 6]), (10, range(10)), (15, range(10)), (np.int64(5), range(0, 10, 2))],
+)
+@pytest.mark.parametrize(
+    "container", [np.asarray, pd.DataFrame, sparse.csr_array, sparse.dia_array]
+)
+def test_max_samples_takes_rows_at_equal_distances(max_samples, chosen, container):
+    X = np.random.default_rng(0).normal(size=(10, 4))
+    y = np.arange(10) % 2
+    model = LogisticRegression().fit(X, y)
+    rows = list(chosen)
+    expected = gini_index(explain(model, X[rows], y[rows], target="true", baseline=1.0)).mean()
+    scorer = make_gini_scorer(target="true", baseline=1.0, max_samples=max_samples)
+    if container is pd.DataFrame:
+        model.feature_names_in_ = np.array(list("abcd"), dtype=object)
+        X, y = pd.DataFrame(X, columns=list("abcd")), pd.Series(y, index=np.arange(10)[::-1])
+    assert scorer(model, container(X), y) == pytest.approx(expected, rel=1e-12)
+
+
+def test_max_samples_of_lists_without_y():
+    X = np.random.default_rng(0).normal(size=(10, 4)).tolist()
+    model = LogisticRegression().fit(X, np.arange(10) % 2)
+    expected = gini_index(explain(model, X[::5])).mean()
+    assert make_gini_scorer(max_samples=2)(model, X) == expected
+
+
+def test_scoring_does_not_change_its_input(cancer, pipeline):
+    X, y = cancer
+    before = X.copy()
+    gini_scorer(pipeline, X, y)
+    make_gini_scorer(max_samples=5)(pipeline, X, y)
+    pd.testing.assert_frame_equal(X, before)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": "no"}, "method='no' is unknown"),
+        ({"output": "no"}, "output='no' is unknown"),
+        ({"max_samples": 0}, "max_samples must be None or a positive integer, got 0"),
+        ({"max_samples": 2.5}, "max_samples must be None or a positive integer"),
+    ],
+)
+def test_bad_options_of_the_gini_scorer(options, message):
+    with pytest.raises(ValueError, match=message):
+        make_gini_scorer(**options)
+
+
+def test_adversarial_accuracy_asks_the_last_step(cancer):
+    X, y = cancer
+    weight = np.arange(len(X))
+    pipeline = make_pipeline(StandardScaler(), RecordsScore()).fit(X, y)
+    score = make_adversarial_accuracy_scorer(epsilon=0.3)(pipeline, X, y, sample_weight=weight)
+    assert score == 0.25
+    assert type(score) is float
+    encoded, labels, epsilon, sample_weight = pipeline[-1].called_with_
+    np.testing.assert_array_equal(encoded, pipeline[0].transform(X))
+    assert labels is y
+    assert epsilon == 0.3
+    assert sample_weight is weight
+    adversarial_accuracy_scorer(pipeline, X, y)
+    assert pipeline[-1].called_with_[2:] == (None, None)
+
+
+@pytest.mark.parametrize("epsilon", [None, 0.02, 0.4])
+def test_adversarial_accuracy_is_that_on_the_worst_rows(cancer, epsilon):
+    X, y = cancer
+    model = AdversarialLogisticRegression(epsilon=0.2)
+    pipeline = make_pipeline(StandardScaler(), model).fit(X, y)
+    worst = model.perturb(pipeline[0].transform(X), y, epsilon=epsilon)
+    scorer = make_adversarial_accuracy_scorer(epsilon=epsilon)
+    assert scorer(pipeline, X, y) == pytest.approx(model.score(worst, y), abs=1e-15)
+    assert scorer(pipeline, X, y) < pipeline.score(X, y)
+
+
+def test_adversarial_accuracy_of_other_models(cancer, pipeline):
+    with pytest.raises(TypeError, match="LogisticRegression has no adversarial_score method"):
+        adversarial_accuracy_scorer(pipeline, *cancer)
+
+
+@pytest.mark.parametrize(
+    "scorer",
+    [
+        gini_scorer,
+        make_gini_scorer(output="logit", target=1, baseline=0.5, max_samples=7),
+        adversarial_accuracy_scorer,
+        make_adversarial_accuracy_scorer(epsilon=0.3),
+    ],
+)
+def test_pickling_and_repr(scorer):
+    again = pickle.loads(pickle.dumps(scorer))
+    assert repr(again) == repr(scorer)
+    rebuilt = eval(repr(scorer))
+    assert vars(rebuilt) == vars(scorer) == vars(again)
+
+
+def test_grid_search_in_two_processes(cancer):
+    X, y = cancer
+    grid = {"logisticregression__C": [1e-4, 1e-2, 1.0]}
+    search = GridSearchCV(
+        make_pipeline(StandardScaler(), LogisticRegression(solver="liblinear", l1_ratio=1)),
+        grid,
+        scoring={"accuracy": "accuracy", "gini": gini_scorer},
+        refit=most_concise(max_drop=0.05),
+        cv=3,
+        n_jobs=2,
+    ).fit(X, y)
+    accuracy = search.cv_results_["mean_test_accuracy"]
+    gini = search.cv_results_["mean_test_gini"]
+    # So strong a penalty leaves no coefficient: no explanation, a score of 0 and not NaN.
+    assert gini[0] == 0.0
+    assert gini[1] > gini[2] > 0.3
+    assert accuracy.argmax() == 2
+    assert accuracy[1] > accuracy[2] - 0.05
+    assert search.best_index_ == 1
+    assert search.best_params_ == {"logisticregression__C": 1e-2}
+    assert gini_scorer(search.best_estimator_, X) > 0.8
+    assert search.predict(X[:3]).shape == (3,)
+
+
+def test_a_scorer_that_fails_is_seen(cancer):
+    with pytest.raises(TypeError, match="cannot explain SVC"):
+        cross_validate(SVC(), *cancer, scoring={"gini": gini_scorer}, error_score="raise", cv=2)
+    with pytest.warns(UserWarning, match=r"(?s)Scoring failed.*cannot explain SVC"):
+        scores = cross_validate(SVC(), *cancer, scoring={"gini": gini_scorer}, cv=2)
+    assert np.isnan(scores["test_gini"]).all()
+
+
+def test_a_search_with_these_parts_can_be_cloned_and_shown(pipeline):
+    search = GridSearchCV(
+        pipeline,
+        {"logisticregression__C": [1.0]},
+        scoring={"accuracy": "accuracy", "gini": make_gini_scorer(baseline=np.ones(30))},
+        refit=most_concise(max_drop=0.02),
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        again = clone(search)
+    assert "most_concise(max_drop=0.02" in repr(again)
+    np.testing.assert_array_equal(again.scoring["gini"].baseline, np.ones(30))
