@@ -2,24 +2,28 @@
 
 import sys
 
+from scipy.sparse import issparse
 
-def in_frame_of(X, values, columns=None):
-    """Give values the index of a DataFrame and its columns, or other names; else return them.
+
+def frame_like(X, values, columns):
+    """Give values the index of a DataFrame; return them as they are where `X` is none.
 
     Parameters
     ----------
-    X : array-like or DataFrame of shape (n_samples, n_features)
+    X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
         What the values were computed from.
-    values : ndarray of shape (n_samples, n_columns)
-    columns : array-like of shape (n_columns,), default=None
-        Column names; those of `X` where None.
+    values : {ndarray, sparse matrix} of shape (n_samples, n_columns)
+    columns : array-like of shape (n_columns,) or None
+        Column names; 0, 1, ... where None.
 
     Returns
     -------
-    ndarray or DataFrame
+    ndarray, sparse matrix or DataFrame
+        A DataFrame of sparse columns for sparse values.
     """
     pandas = sys.modules.get("pandas")  # not loaded: nothing can be one of its frames
     if pandas is None or not isinstance(X, pandas.DataFrame):
         return values
-    columns = X.columns if columns is None else columns
+    if issparse(values):
+        return pandas.DataFrame.sparse.from_spmatrix(values, index=X.index, columns=columns)
     return pandas.DataFrame(values, index=X.index, columns=columns, copy=False)

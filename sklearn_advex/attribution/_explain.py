@@ -1,11 +1,9 @@
 """The one entry point to attributions: choose a backend by what the model has."""
 
-import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
-from scipy import sparse
-
+from sklearn_advex._utils._frames import frame_like
 from sklearn_advex._utils._pipeline import encoded_feature_names, transform_to_last_step
 from sklearn_advex.attribution._linear import LINEAR_REQUIRES, linear_integrated_gradients
 
@@ -131,7 +129,9 @@ def explain(
     attributions = backend.attribute(
         last_step, X_encoded, y, output=output, target=target, baseline=baseline
     )
-    return _in_container_of(X, X_encoded, model, attributions)
+    if hasattr(X_encoded, "columns"):
+        return frame_like(X_encoded, attributions, X_encoded.columns)
+    return frame_like(X, attributions, encoded_feature_names(model))
 
 
 def check_explain_options(method, output):
@@ -154,19 +154,3 @@ def _choose_backend(model, method):
         f"method={method!r} cannot explain {type(model).__name__}: {'; '.join(refusals)}. Pass a"
         " fitted model of that kind, or a pipeline that ends in one."
     )
-
-
-def _in_container_of(X, X_encoded, model, attributions):
-    """Give attributions the index and the column names of the caller's DataFrame."""
-    pandas = sys.modules.get("pandas")  # not loaded: nothing can be one of its frames
-    if pandas is None:
-        return attributions
-    if isinstance(X_encoded, pandas.DataFrame):
-        index, columns = X_encoded.index, X_encoded.columns
-    elif isinstance(X, pandas.DataFrame):
-        index, columns = X.index, encoded_feature_names(model)
-    else:
-        return attributions
-    if sparse.issparse(attributions):
-        return pandas.DataFrame.sparse.from_spmatrix(attributions, index=index, columns=columns)
-    return pandas.DataFrame(attributions, index=index, columns=columns, copy=False)

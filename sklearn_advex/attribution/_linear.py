@@ -66,7 +66,8 @@ def linear_integrated_gradients(model, X, y, *, output, target, baseline):
         model, resolve_baseline(baseline, model, X.shape[1]), output == "probability"
     )
     positions = resolve_target(target, problem.classes, X, y)
-    _check_model_is(problem, model, _points_on_paths(problem, model, X))
+    points = np.vstack([_points_on_paths(problem, model, X), _undecided_points(problem)])
+    _check_model_is(problem, model, points)
     attribute = _attribute_sparse if sparse.issparse(X) else _attribute_dense
     with np.errstate(invalid="ignore", over="ignore"):  # what they stand for becomes an error
         return attribute(problem, model, X, positions)
@@ -254,6 +255,17 @@ def _points_on_paths(problem, model, X):
     rows = rows[np.arange(_N_PROBES) % len(rows)]
     steps = np.linspace(1.0, 0.0, _N_PROBES)[:, np.newaxis]
     return problem.baseline + steps * (rows - problem.baseline)
+
+
+def _undecided_points(problem):
+    """Points to which the first row of coefficients gives moderate scores.
+
+    Only there does the probability tell one formula from another: far out all of them are 0 or 1.
+    """
+    w = problem.coef[0]
+    scores = np.array([-2.0, -0.5, 1.0, 3.0])
+    steps = (scores - problem.score_at_baseline[0]) / (w @ w or 1.0)
+    return problem.baseline + steps[:, np.newaxis] * w
 
 
 def _check_model_is(problem, model, points):

@@ -19,7 +19,7 @@ from sklearn.utils.validation import (
 )
 
 from sklearn_advex._perturbation import PERTURBATION_SETS, resolve_epsilon
-from sklearn_advex._utils._frames import in_frame_of
+from sklearn_advex._utils._frames import frame_like
 from sklearn_advex._utils._sklearn_compat import (
     Interval,
     LinearClassifierMixin,
@@ -156,10 +156,11 @@ class BaseAdversarialLinearClassifier(ExplainMixin, LinearClassifierMixin, BaseE
         )
         changes = perturbation.worst(coef[pairs[:, 0]] - coef[pairs[:, 1]]).astype(data.dtype)
         if issparse(data):
-            return data + type(data)(csr_array(changes)[pair_of_row])
-        perturbed = changes[pair_of_row]
-        perturbed += data
-        return in_frame_of(X, perturbed)
+            perturbed = data + type(data)(csr_array(changes)[pair_of_row])
+        else:
+            perturbed = changes[pair_of_row]
+            perturbed += data
+        return frame_like(X, perturbed, getattr(X, "columns", None))
 
     def adversarial_score(self, X, y, epsilon=None, sample_weight=None):
         """Exact worst-case accuracy: the share of rows that no allowed change can make wrong.

@@ -46,9 +46,9 @@ class DenseMatrix:
             return self.X.T @ r
         return sum(self.X[rows].astype(np.float64).T @ r[rows] for rows in _blocks(*self.shape))
 
-    def gram(self, weights, border):
-        """``B.T @ diag(weights) @ B`` for ``B = [X, border]``, built a block of rows at a time."""
-        return _blockwise_gram(self.X, slice(None), weights, border)
+    def gram(self, weights, border, features=slice(None)):
+        """``B.T @ diag(weights) @ B`` for ``B = [X[:, features], border]``, by blocks of rows."""
+        return _blockwise_gram(self.X, features, weights, border)
 
     def weighted_squares(self, weights):
         """``weights @ X**2``."""
@@ -80,8 +80,8 @@ class _ColumnsOfDense:
     def rmatvec(self, r):
         return self.whole.rmatvec(r)[self.features]
 
-    def gram(self, weights, border):
-        return _blockwise_gram(self.whole.X, self.features, weights, border)
+    def gram(self, weights, border, features=slice(None)):
+        return _blockwise_gram(self.whole.X, self.features[features], weights, border)
 
     def weighted_squares(self, weights):
         return self.whole.weighted_squares(weights)[self.features]
@@ -107,15 +107,14 @@ class CSRMatrix:
         """``X.T @ r``."""
         return self.X.T @ r
 
-    def gram(self, weights, border):
-        """``B.T @ diag(weights) @ B`` for ``B = [X, border]``."""
-        n_features = self.shape[1]
-        row_of_entry = np.repeat(np.arange(self.shape[0]), np.diff(self.X.indptr))
-        weighted = csr_array(
-            (self.X.data * weights[row_of_entry], self.X.indices, self.X.indptr), self.shape
-        )
+    def gram(self, weights, border, features=slice(None)):
+        """``B.T @ diag(weights) @ B`` for ``B = [X[:, features], border]``."""
+        X = self.X[:, features]
+        n_features = X.shape[1]
+        row_of_entry = np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
+        weighted = csr_array((X.data * weights[row_of_entry], X.indices, X.indptr), X.shape)
         gram = np.empty((n_features + border.shape[1],) * 2)
-        gram[:n_features, :n_features] = (self.X.T @ weighted).toarray()
+        gram[:n_features, :n_features] = (X.T @ weighted).toarray()
         gram[:n_features, n_features:] = weighted.T @ border
         gram[n_features:, :n_features] = gram[:n_features, n_features:].T
         gram[n_features:, n_features:] = border.T @ (weights[:, None] * border)
@@ -137,29 +136,29 @@ def _blocks(n_samples, n_columns):
 
 
 def _copied_columns(X, features):
+    if X.flags.f_contiguous:
+        return np.take(X.T, features, axis=0).T
     copied = np.empty((X.shape[0], features.size), dtype=X.dtype)
-    for rows in _blocks(X.shape[0], features.size):
-        _take_columns(X[rows], features, out=copied[rows])
+    for rows in _blocks(*copied.shape):
+        # Any mode but "raise" lets NumPy write into `out` without a buffer of its own.
+        np.take(X[rows], features, axis=1, out=copied[rows], mode="clip")
     return copied
-
-
-def _take_columns(block, features, out):
-    # Any mode but "raise" lets NumPy write into `out` without a buffer of its own.
-    np.take(block, features, axis=1, out=out, mode="clip")
 
 
 def _blockwise_gram(X, features, weights, border):
     n_features = X.shape[1] if isinstance(features, slice) else features.size
     n_columns = n_features + border.shape[1]
     blocks = _blocks(X.shape[0], n_columns)
-    buffer = np.empty((blocks[0].stop, n_columns))
+    by_column = X.flags.f_contiguous
+    buffer = np.empty((blocks[0].stop, n_columns), order="F" if by_column else "C")
     root = np.sqrt(weights)[:, None]
     gram = np.zeros((n_columns, n_columns), order="F")
     for rows in blocks:
         block = buffer[: rows.stop - rows.start]
         np.multiply(X[rows, features], root[rows], out=block[:, :n_features])
         np.multiply(border[rows], root[rows], out=block[:, n_features:])
-        gram = dsyrk(1.0, block.T, beta=1.0, c=gram, overwrite_c=True, lower=True)
+        factor = block if by_column else block.T
+        gram = dsyrk(1.0, factor, beta=1.0, c=gram, trans=by_column, lower=True, overwrite_c=True)
     _fill_upper_triangle(gram)
     return gram
 

@@ -8,6 +8,9 @@ from sklearn_advex.linear_model._hessian import DenseHessian, HessianOperator
 
 # Up to so many features in use a Newton system is factorised (2 MB per 500 of them, squared).
 _LARGEST_DENSE_HESSIAN = 1500
+# Columns not in use are left out of it where those in use are at most this share: picking columns
+# costs more than multiplying them.
+_USED_SHARE = 0.7
 
 
 @dataclass
@@ -163,15 +166,24 @@ class RobustObjective:
         curvature = self.weights * self.loss.derivatives(self._loss_argument(point))[1]
         shift = self.perturbation.orthant_slopes * signs
         if self.n_features <= _LARGEST_DENSE_HESSIAN:
-            return DenseHessian(self._hessian_matrix(curvature, shift))
+            used = np.flatnonzero(signs)
+            if used.size > _USED_SHARE * self.n_features:
+                return DenseHessian(self._hessian_matrix(curvature, shift, slice(None)))
+            matrix = np.zeros((self.n_features + 1,) * 2)
+            rows = np.append(used, self.n_features)
+            matrix[np.ix_(rows, rows)] = self._hessian_matrix(curvature, shift, used)
+            return DenseHessian(matrix)
         return HessianOperator(
             lambda v: self._hessian_product(curvature, shift, v),
             self._hessian_diagonal(curvature, shift),
         )
 
-    def _hessian_matrix(self, curvature, shift):
-        d = self.n_features
-        gram = self.design.gram(curvature, np.column_stack([np.ones(self.y.size), self.y]))
+    def _hessian_matrix(self, curvature, shift, features):
+        shift = shift[features]
+        d = shift.size
+        gram = self.design.gram(
+            curvature, np.column_stack([np.ones(self.y.size), self.y]), features
+        )
         total, signed_total = gram[d, d], gram[d, d + 1]
         cross = gram[:d, d + 1] - 0.5 * total * shift
         hessian = gram[: d + 1, : d + 1]

@@ -10,7 +10,7 @@ from sklearn_advex.linear_model._objective import Point
 # Features admitted to the first working set; later sets are at least twice the support.
 _FIRST_WORKING_SET = 64
 # A working set is solved until its residual is this share of the residual over all features.
-_WORKING_SET_ACCURACY = 0.1
+_WORKING_SET_ACCURACY = 0.3
 # Block pivoting: exchanges of the whole block that may fail to help before single ones, the most
 # exchanges before it is given up, and the pull (relative) that counts as rounding error.
 _PATIENCE = 3
@@ -116,7 +116,9 @@ class ActiveSetNewton:
                 features = wanted
                 restricted = None  # frees the copy of its columns before the next is made
                 restricted = objective.restrict(features)
-            accuracy = max(self.tol, _WORKING_SET_ACCURACY * residual)
+            accuracy = self.tol
+            if restricted is not objective:
+                accuracy = max(self.tol, _WORKING_SET_ACCURACY * residual)
             inner = Point(point.coef[features], point.intercept, point.raw)
             inner, steps, status = self._solve_working_set(
                 restricted, inner, accuracy, self.max_iter - n_iter
@@ -152,6 +154,8 @@ def _require(component, attribute, needed):
 
 def _working_set(coef, violation):
     """The support and the features that most want to join it, in increasing order."""
+    if coef.size <= _FIRST_WORKING_SET:
+        return np.arange(coef.size)
     support = np.flatnonzero(coef)
     joining = np.flatnonzero((coef == 0) & (violation != 0))
     room = max(_FIRST_WORKING_SET, 2 * support.size) - support.size

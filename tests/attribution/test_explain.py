@@ -403,9 +403,11 @@ def test_softmax_is_refused(scale):
         (SGD(loss="modified_huber"), "predict_proba of SGDClassifier is not the logistic function"),
     ],
 )
-def test_other_probabilities_are_refused(estimator, message):
+@pytest.mark.parametrize("scale", [1.0, 1e3])
+def test_other_probabilities_are_refused(estimator, message, scale):
     X = np.random.default_rng(0).normal(size=(60, 3))
-    model = estimator.fit(X, X[:, 0] > 0)
+    model = estimator.set_params(random_state=0).fit(X, X[:, 0] > 0)
+    model.coef_ = scale * model.coef_  # with the large scale every sample is classified for certain
     with pytest.raises(ValueError, match=message):
         explain(model, X)
     assert explain(model, X, output="logit").any()
