@@ -1,5 +1,6 @@
 """Training of linear classifiers against an adversary, and the adversary against fitted ones."""
 
+from contextlib import contextmanager
 from dataclasses import replace
 from numbers import Integral, Real
 
@@ -42,6 +43,13 @@ from sklearn_advex.linear_model._robustness import (
 from sklearn_advex.linear_model._solvers import ActiveSetNewton
 
 _FLOATS = [np.float64, np.float32]
+_HINTS = {
+    "could not convert string to float": (
+        "X has columns that are not numbers: {}. Encode them first, for example with a"
+        " OneHotEncoder in a ColumnTransformer."
+    ),
+    "X contains infinity": "{} Clip such values, or leave out their rows.",
+}
 
 
 class BaseAdversarialLinearClassifier(ExplainMixin, LinearClassifierMixin, BaseEstimator):
@@ -94,7 +102,8 @@ class BaseAdversarialLinearClassifier(ExplainMixin, LinearClassifierMixin, BaseE
         ValueError
             If the data or a parameter is not valid; the message names it.
         """
-        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=_FLOATS)
+        with _hints_for_bad_data():
+            X, y = validate_data(self, X, y, accept_sparse="csr", dtype=_FLOATS)
         check_classification_targets(y)
         sample_weight = check_sample_weight(
             sample_weight, X, dtype=np.float64, ensure_non_negative=True
@@ -296,6 +305,18 @@ class BaseAdversarialLinearClassifier(ExplainMixin, LinearClassifierMixin, BaseE
         check_consistent_length(X, y)
         positions = np.searchsorted(self.classes_, y).clip(max=self.classes_.size - 1)
         return np.where(self.classes_[positions] == y, positions, -1)
+
+
+@contextmanager
+def _hints_for_bad_data():
+    """Add what to do to messages of scikit-learn that only say what is wrong."""
+    try:
+        yield
+    except ValueError as error:
+        for symptom, message in _HINTS.items():
+            if symptom in str(error):
+                raise ValueError(message.format(error)) from error
+        raise
 
 
 def _rounded(objective, solution, dtype):
