@@ -1,6 +1,7 @@
 """Pointwise losses: a number per row in, a number per row out; no data matrix, no weights."""
 
 import numpy as np
+from scipy.special import xlog1py, xlogy
 
 
 class LogisticLoss:
@@ -37,3 +38,17 @@ class LogisticLoss:
         decay = np.exp(-np.abs(u))
         tail = decay / (1.0 + decay)
         return np.where(u >= 0, 1.0 - tail, tail), tail / (1.0 + decay)
+
+    def conjugate(self, p):
+        """Convex conjugate of the loss, the supremum of ``p * u - g(u)`` over u.
+
+        Parameters
+        ----------
+        p : ndarray of shape (n_samples,)
+            In [0, 1], the range of the first derivative.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        return xlogy(p, p) + xlog1py(1.0 - p, -p)

@@ -19,3 +19,14 @@ def test_logistic_loss_equals_its_formula_in_high_precision(u):
     u = np.array([u])
     computed = np.concatenate([loss.value(u), *loss.derivatives(u)])
     np.testing.assert_allclose(computed, expected, rtol=1e-15, atol=1e-320)
+
+
+def test_conjugate_is_the_supremum_and_attained_at_the_derivative():
+    loss = LogisticLoss()
+    u = np.linspace(-30, 30, 2001)
+    for p in (0.0, 1e-9, 0.3, 0.5, 1 - 1e-9, 1.0):
+        supremum = (p * u - loss.value(u)).max()
+        assert loss.conjugate(np.array([p]))[0] == pytest.approx(supremum, abs=1e-4)
+    u = np.array([-5.0, 0.0, 2.0])
+    p = loss.derivatives(u)[0]
+    np.testing.assert_allclose(loss.conjugate(p), p * u - loss.value(u), atol=1e-14)

@@ -102,26 +102,14 @@ class BaseAdversarialLinearClassifier(ExplainMixin, LinearClassifierMixin, BaseE
         ValueError
             If the data or a parameter is not valid; the message names it.
         """
-        with _hints_for_bad_data():
-            X, y = validate_data(self, X, y, accept_sparse="csr", dtype=_FLOATS)
-        check_classification_targets(y)
-        sample_weight = check_sample_weight(
-            sample_weight, X, dtype=np.float64, ensure_non_negative=True
-        )
-        labels = self._encode_labels(y, sample_weight)
+        design, labels, weights = self._prepare(X, y, sample_weight)
         self.epsilon_ = self._resolve_epsilon(self.epsilon)
-        design = as_design_matrix(X)
-        self.feature_means_ = design.rmatvec(sample_weight) / sample_weight.sum()
-
-        weights = sample_weight * self._class_weights(y, sample_weight)[labels]
-        objectives = self._objectives(design, labels, weights / weights.sum())
-        # Threads of the linear algebra that wait for a busy core slow the many small products of a
-        # fit down by an order of magnitude: it gets only those that the user gives it.
-        threads = max(1, effective_n_jobs(self.n_jobs) // len(objectives))
-        with get_threadpool_controller().limit(limits=threads, user_api="blas"):
+        perturbation = PERTURBATION_SETS[self.norm](self.epsilon_)
+        objectives = self._objectives(design, labels, weights, perturbation, self.alpha)
+        with self._blas_threads(len(objectives)):
             solutions = self._solve(objectives)
             warn_about(self, objectives, solutions)
-            self._keep(objectives, solutions, X.dtype)
+            self._keep(objectives, solutions, design.dtype)
         return self
 
     def perturb(self, X, y, epsilon=None):
@@ -214,6 +202,29 @@ class BaseAdversarialLinearClassifier(ExplainMixin, LinearClassifierMixin, BaseE
         _, scores, coef, unit = self._attacked(X, 1.0)
         return radii(scores, coef, unit)
 
+    def _prepare(self, X, y, sample_weight):
+        """Validate the training data; the design, class positions and normalised row weights."""
+        with _hints_for_bad_data():
+            X, y = validate_data(self, X, y, accept_sparse="csr", dtype=_FLOATS)
+        check_classification_targets(y)
+        sample_weight = check_sample_weight(
+            sample_weight, X, dtype=np.float64, ensure_non_negative=True
+        )
+        labels = self._encode_labels(y, sample_weight)
+        design = as_design_matrix(X)
+        self.feature_means_ = design.rmatvec(sample_weight) / sample_weight.sum()
+        weights = sample_weight * self._class_weights(y, sample_weight)[labels]
+        return design, labels, weights / weights.sum()
+
+    def _blas_threads(self, n_problems):
+        """Give the linear algebra the threads that `n_jobs` leaves over, in a context.
+
+        Threads that wait for a busy core slow the many small products of a fit down by an order of
+        magnitude.
+        """
+        threads = max(1, effective_n_jobs(self.n_jobs) // n_problems)
+        return get_threadpool_controller().limit(limits=threads, user_api="blas")
+
     def _encode_labels(self, y, sample_weight):
         self.classes_, labels = np.unique(y, return_inverse=True)
         if self.classes_.size < 2:
@@ -246,9 +257,8 @@ class BaseAdversarialLinearClassifier(ExplainMixin, LinearClassifierMixin, BaseE
         names = getattr(self, "feature_names_in_", None)
         return resolve_epsilon(epsilon, self.n_features_in_, names)
 
-    def _objectives(self, design, labels, weights):
+    def _objectives(self, design, labels, weights, perturbation, alpha):
         """The binary problems: one for two classes, else each class against the rest."""
-        perturbation = PERTURBATION_SETS[self.norm](self.epsilon_)
         positives = [1] if self.classes_.size == 2 else range(self.classes_.size)
         return [
             RobustObjective(
@@ -257,7 +267,7 @@ class BaseAdversarialLinearClassifier(ExplainMixin, LinearClassifierMixin, BaseE
                 weights,
                 self._loss,
                 perturbation,
-                alpha=self.alpha,
+                alpha=alpha,
                 l1_ratio=self.l1_ratio,
                 fit_intercept=self.fit_intercept,
             )
@@ -289,6 +299,7 @@ class BaseAdversarialLinearClassifier(ExplainMixin, LinearClassifierMixin, BaseE
         self.intercept_ = np.array([point.intercept for point in points], dtype=dtype)
         self.objective_ = np.array([solution.value for solution in solutions])
         self.kkt_residual_ = np.array([solution.residual for solution in solutions])
+        self.dual_gap_ = np.array([solution.dual_gap for solution in solutions])
         self.n_iter_ = np.array([solution.n_iter for solution in solutions], dtype=np.int32)
 
     def _attacked(self, X, epsilon):
@@ -325,5 +336,10 @@ def _rounded(objective, solution, dtype):
         return solution
     coef = solution.point.coef.astype(dtype).astype(np.float64)
     point = objective.point(coef, float(dtype.type(solution.point.intercept)))
-    residual = objective.subgradients(point).residual(coef)
-    return replace(solution, point=point, residual=residual, value=objective.value(point))
+    return replace(
+        solution,
+        point=point,
+        value=objective.value(point),
+        residual=objective.subgradients(point).residual(coef),
+        dual_gap=objective.dual_gap(point),
+    )

@@ -31,6 +31,7 @@ class DenseMatrix:
     def __init__(self, X):
         self.X = X
         self.shape = X.shape
+        self.dtype = X.dtype
 
     def matvec(self, v):
         """``X @ v``."""
@@ -98,6 +99,7 @@ class CSRMatrix:
     def __init__(self, X):
         self.X = X
         self.shape = X.shape
+        self.dtype = X.dtype
 
     def matvec(self, v):
         """``X @ v``."""

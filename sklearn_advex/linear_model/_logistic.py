@@ -78,6 +78,9 @@ class AdversarialLogisticRegression(BaseAdversarialLinearClassifier):
         Max-norm of the smallest subgradient of the objective at the returned coefficients,
         intercept included; 0 at an exact optimum. For float32 X it includes the rounding of the
         coefficients to float32, which `tol` does not judge.
+    dual_gap_ : ndarray of shape (1,) or (n_classes,)
+        Certified upper bound on how far `objective_` is above the minimum, by duality. For
+        ``alpha=0`` it is `objective_` itself: there only `kkt_residual_` tells more.
     objective_ : ndarray of shape (1,) or (n_classes,)
         The objective at the returned coefficients.
     n_iter_ : ndarray of int of shape (1,) or (n_classes,)

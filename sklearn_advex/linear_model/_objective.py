@@ -219,6 +219,43 @@ class RobustObjective:
 
         return at
 
+    def dual_gap(self, point):
+        r"""An upper bound on how far the value at a point is above the minimum.
+
+        For any :math:`p_i` in [0, 1], with :math:`\lambda_i = s_i p_i` balanced between the
+        classes, :math:`\Lambda = \sum_i \lambda_i` and :math:`v = \sum_i \lambda_i y_i x_i`, no
+        model has a value below
+
+        .. math::
+
+            -\sum_i s_i g^*(p_i) - \sum_j \frac{\max(|v_j| - \Lambda \epsilon_j - \alpha \rho,
+            0)^2}{2 \alpha (1 - \rho)}
+
+        (Fenchel duality; without a ridge all the maxima have to be 0). Here p is the derivative of
+        the loss at the point, shrunk as far as it takes to make it admissible.
+
+        Returns
+        -------
+        float
+            Never above the value itself, as no loss is below 0; without a penalty no more than
+            that is known.
+        """
+        p = self.loss.derivatives(self._loss_argument(point))[0]
+        if self.fit_intercept:
+            share = [self.weights[side] @ p[side] for side in (self.y > 0, self.y < 0)]
+            p *= np.where(self.y > 0, min(1.0, share[1] / share[0]), min(1.0, share[0] / share[1]))
+        slopes = self.weights * p
+        pull = np.abs(self.design.rmatvec(slopes * self.y))
+        pull -= slopes.sum() * self.perturbation.orthant_slopes
+        lasso = self.alpha * self.l1_ratio
+        largest = pull.max(initial=0.0)
+        if self._ridge == 0 and largest > lasso:
+            p, pull = p * (lasso / largest), pull * (lasso / largest)
+        excess = np.maximum(pull - lasso, 0.0)
+        ridge_part = (excess @ excess) / (2 * self._ridge) if self._ridge else 0.0
+        dual = -(self.weights * self.loss.conjugate(p)).sum() - ridge_part
+        return max(self.value(point) - max(dual, 0.0), 0.0)
+
     def separates(self, point):
         """Whether every row is on its side by more than the adversary can undo.
 

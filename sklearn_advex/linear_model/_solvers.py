@@ -33,6 +33,8 @@ class Solution:
         The objective at `point`.
     residual : float
         Max-norm of the smallest subgradient at `point`.
+    dual_gap : float
+        Upper bound on how far `value` is above the minimum.
     n_iter : int
         Newton steps taken.
     status : {"converged", "separable", "max_iter", "stalled"}
@@ -42,6 +44,7 @@ class Solution:
     point: Point
     value: float
     residual: float
+    dual_gap: float
     n_iter: int
     status: str
 
@@ -110,7 +113,8 @@ class ActiveSetNewton:
             if residual <= self.tol:
                 status = "converged"
             if status != "running":
-                return Solution(point, objective.value(point), residual, n_iter, status)
+                value, gap = objective.value(point), objective.dual_gap(point)
+                return Solution(point, value, residual, gap, n_iter, status)
             wanted = _working_set(point.coef, subgradients.smallest(point.coef))
             if not np.isin(wanted, features, assume_unique=True).all():
                 features = wanted

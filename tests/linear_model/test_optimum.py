@@ -125,3 +125,30 @@ def test_alpha_max_is_where_the_last_feature_leaves(l1_ratio, n_classes):
     assert support(0.999 * largest) == 1
     with pytest.warns(UserWarning, match="All coefficients are 0.*decrease `alpha`"):
         assert support(1.001 * largest) == 0
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False], ids=["intercept", "no intercept"])
+@pytest.mark.parametrize(
+    ("alpha", "l1_ratio"), [(0.0, 0.0), (1e-3, 0.0), (1e-3, 0.5), (1e-3, 1.0)], ids=str
+)
+@pytest.mark.filterwarnings("ignore:The solver stopped after")
+@pytest.mark.filterwarnings("ignore:All coefficients are 0")
+def test_the_dual_gap_bounds_the_suboptimality_at_every_stage(fit_intercept, alpha, l1_ratio):
+    X, y, weights = make_data()
+    epsilon = np.array([0.1, 0.0, 0.2, 0.05, 0.0, 0.3, 0.1])
+    minimum = reference_optimum(X, y, weights, epsilon, alpha, l1_ratio, fit_intercept)
+    gaps = []
+    for max_iter in (0, 1, 2, 3, 4, 100):
+        model = AdversarialLogisticRegression(
+            epsilon,
+            alpha=alpha,
+            l1_ratio=l1_ratio,
+            fit_intercept=fit_intercept,
+            max_iter=max_iter,
+        ).fit(X, y, sample_weight=weights)
+        gaps.append(model.dual_gap_[0])
+        assert model.objective_[0] - minimum <= gaps[-1] + 1e-9
+        assert gaps[-1] <= model.objective_[0]
+    if alpha > 0:
+        assert gaps[-1] < 1e-9
+        assert gaps[-1] < gaps[0]
