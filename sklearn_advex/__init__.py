@@ -6,15 +6,19 @@ from sklearn_advex.linear_model import (
     alpha_max,
     epsilon_grid,
     epsilon_max,
+    epsilon_path,
 )
+from sklearn_advex.model_selection import AdversarialLogisticRegressionCV
 
 __version__ = "0.1.0.dev0"
 
 __all__ = [
     "AdversarialLogisticRegression",
+    "AdversarialLogisticRegressionCV",
     "__version__",
     "alpha_max",
     "epsilon_grid",
     "epsilon_max",
+    "epsilon_path",
     "explain",
 ]

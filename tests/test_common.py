@@ -3,16 +3,19 @@
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sklearn_advex import AdversarialLogisticRegression
+from sklearn_advex import AdversarialLogisticRegression, AdversarialLogisticRegressionCV
 
 ESTIMATORS = [
     AdversarialLogisticRegression(),
     AdversarialLogisticRegression(epsilon=0),
     AdversarialLogisticRegression(alpha=1e-3, l1_ratio=1),
+    AdversarialLogisticRegressionCV(epsilons=[0.01, 0.1], cv=2),
 ]
 
 
 # Some checks fit labels that are pure chance: a model without features is then the right answer.
+# One sets three folds for a class of two rows.
+@pytest.mark.filterwarnings("ignore:The least populated class:UserWarning")
 @pytest.mark.filterwarnings("ignore:All coefficients are 0:UserWarning")
 @parametrize_with_checks(ESTIMATORS)
 def test_scikit_learns_checks(estimator, check):

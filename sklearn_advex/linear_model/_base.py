@@ -299,7 +299,10 @@ class BaseAdversarialLinearClassifier(ExplainMixin, LinearClassifierMixin, BaseE
         self.intercept_ = np.array([point.intercept for point in points], dtype=dtype)
         self.objective_ = np.array([solution.value for solution in solutions])
         self.kkt_residual_ = np.array([solution.residual for solution in solutions])
-        self.dual_gap_ = np.array([solution.dual_gap for solution in solutions])
+        gaps = [
+            objective.dual_gap(point) for objective, point in zip(objectives, points, strict=True)
+        ]
+        self.dual_gap_ = np.array(gaps)
         self.n_iter_ = np.array([solution.n_iter for solution in solutions], dtype=np.int32)
 
     def _attacked(self, X, epsilon):
@@ -341,5 +344,4 @@ def _rounded(objective, solution, dtype):
         point=point,
         value=objective.value(point),
         residual=objective.subgradients(point).residual(coef),
-        dual_gap=objective.dual_gap(point),
     )

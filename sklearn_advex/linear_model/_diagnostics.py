@@ -44,6 +44,34 @@ def warn_about(estimator, objectives, solutions):
         warnings.warn(_featureless(estimator, problems), UserWarning, stacklevel=4)
 
 
+def warn_about_path(estimator, solutions):
+    """Warn once of all fits along paths that did not converge.
+
+    Parameters
+    ----------
+    estimator : BaseAdversarialLinearClassifier
+        With the `tol` and `max_iter` of the fits.
+    solutions : list of Solution
+    """
+    unsolved = [s for s in solutions if s.status in ("max_iter", "stalled")]
+    separable = [s for s in solutions if s.status == "separable"]
+    if unsolved:
+        residual = max(solution.residual for solution in unsolved)
+        text = (
+            f"{len(unsolved)} of {len(solutions)} fits did not reach tol={estimator.tol:g}; their"
+            f" optimality residuals are up to {residual:.1e}. Increase `max_iter` (now"
+            f" {estimator.max_iter}), or raise `tol` or `alpha`."
+        )
+        warnings.warn(text, ConvergenceWarning, stacklevel=3)
+    if separable:
+        text = (
+            f"{len(separable)} of {len(solutions)} fits have no finite minimiser: the classes stay"
+            " separable under every change that `epsilon` allows. Leave out the smallest epsilons,"
+            " or set `alpha` > 0, for example 1e-4."
+        )
+        warnings.warn(text, ConvergenceWarning, stacklevel=3)
+
+
 def _separable(estimator, problems):
     uniform = _is_uniform(estimator.epsilon_)
     unit = np.ones_like(estimator.epsilon_) if uniform else estimator.epsilon_

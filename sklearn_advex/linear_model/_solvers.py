@@ -16,8 +16,13 @@ _WORKING_SET_ACCURACY = 0.3
 _PATIENCE = 3
 _MAX_PIVOTS = 30
 _PIVOT_ROUNDING = 1e-12
+# A Hessian is kept as long as steps with it cut the residual to this share.
+_KEEPING_HESSIAN = 0.1
 # Share of the decrease that one variable alone promises by which curvatures are raised.
 _DAMPING = 1e-2
+# The last steps are cheap: they go on to this share of the tolerance, so that coefficients are
+# accurate also in nearly flat directions, which the residual hardly sees.
+_OVERSHOOT = 0.01
 _SUFFICIENT_DECREASE = 1e-4
 _SMALLEST_STEP = 2.0**-40
 
@@ -33,8 +38,6 @@ class Solution:
         The objective at `point`.
     residual : float
         Max-norm of the smallest subgradient at `point`.
-    dual_gap : float
-        Upper bound on how far `value` is above the minimum.
     n_iter : int
         Newton steps taken.
     status : {"converged", "separable", "max_iter", "stalled"}
@@ -44,7 +47,6 @@ class Solution:
     point: Point
     value: float
     residual: float
-    dual_gap: float
     n_iter: int
     status: str
 
@@ -99,7 +101,7 @@ class ActiveSetNewton:
             "a perturbation set whose support function is linear in each orthant",
         )
         started = perf_counter()
-        features = np.empty(0, dtype=np.intp)
+        working_set = None
         status, n_iter = "running", 0
         while True:
             subgradients = objective.subgradients(point)
@@ -113,39 +115,83 @@ class ActiveSetNewton:
             if residual <= self.tol:
                 status = "converged"
             if status != "running":
-                value, gap = objective.value(point), objective.dual_gap(point)
-                return Solution(point, value, residual, gap, n_iter, status)
-            wanted = _working_set(point.coef, subgradients.smallest(point.coef))
-            if not np.isin(wanted, features, assume_unique=True).all():
-                features = wanted
-                restricted = None  # frees the copy of its columns before the next is made
-                restricted = objective.restrict(features)
-            accuracy = self.tol
-            if restricted is not objective:
-                accuracy = max(self.tol, _WORKING_SET_ACCURACY * residual)
-            inner = Point(point.coef[features], point.intercept, point.raw)
-            inner, steps, status = self._solve_working_set(
-                restricted, inner, accuracy, self.max_iter - n_iter
-            )
+                return Solution(point, objective.value(point), residual, n_iter, status)
+            features = _wanted_features(point.coef, subgradients.smallest(point.coef))
+            if working_set is None or not np.isin(features, working_set.features).all():
+                working_set = None  # frees the copy of its columns before the next is made
+                working_set = _WorkingSet(objective, features)
+            accuracy = _OVERSHOOT * self.tol
+            if features.size < objective.n_features:
+                accuracy = max(accuracy, _WORKING_SET_ACCURACY * residual)
+            point, steps, status = working_set.minimise(point, accuracy, self.max_iter - n_iter)
             n_iter += steps
-            coef = np.zeros(objective.n_features)
-            coef[features] = inner.coef
-            point = Point(coef, inner.intercept, inner.raw)
 
-    def _solve_working_set(self, objective, point, accuracy, max_steps):
-        value = objective.value(point)
+
+class _WorkingSet:
+    """Newton's method on some of the features, the coefficients of the others being 0.
+
+    The Hessian is the costly part of a step. It is kept for the next one (the chord method) as long
+    as steps with it cut the residual by much, and signs stay as they are.
+    """
+
+    def __init__(self, objective, features):
+        self.features = features
+        self.objective = objective.restrict(features)
+        self._hessian = None
+        self._hessian_signs = None
+
+    def minimise(self, point, accuracy, max_steps):
+        """Take steps from a point over all features, until the residual over these is small.
+
+        Returns
+        -------
+        point : Point
+            Over all features.
+        n_steps : int
+        status : {"running", "separable", "max_iter", "stalled"}
+            "running" where the accuracy was reached.
+        """
+        inner = Point(point.coef[self.features], point.intercept, point.raw)
+        inner, n_steps, status = self._minimise(inner, accuracy, max_steps)
+        coef = np.zeros(point.coef.size)
+        coef[self.features] = inner.coef
+        return Point(coef, inner.intercept, inner.raw), n_steps, status
+
+    def _minimise(self, point, accuracy, max_steps):
+        objective = self.objective
+        value, last_residual = objective.value(point), np.inf
         for step in range(max_steps + 1):
             if objective.separates(point):
                 return point, step, "separable"
             subgradients = objective.subgradients(point)
-            if subgradients.residual(point.coef) <= accuracy:
+            residual = subgradients.residual(point.coef)
+            if residual <= accuracy:
                 return point, step, "running"
             if step == max_steps:
                 return point, step, "max_iter"
-            moved = _newton_step(objective, point, subgradients, value)
+            if residual > _KEEPING_HESSIAN * last_residual:
+                self._hessian = None
+            moved = self._step(point, subgradients, value)
             if moved is None:
                 return point, step, "stalled"
-            point, value = moved
+            (point, value), last_residual = moved, residual
+
+    def _step(self, point, subgradients, value):
+        """The next point and its value, or None where rounding errors allow no progress."""
+        gradient = subgradients.smallest(point.coef)
+        signs = np.where(point.coef != 0, np.sign(point.coef), -np.sign(gradient))
+        slope = np.append(gradient, subgradients.intercept)
+        free = np.append(signs != 0, self.objective.fit_intercept)
+        kept = self._hessian is not None and np.all((signs == 0) | (signs == self._hessian_signs))
+        if not kept:
+            self._hessian, self._hessian_signs = self.objective.hessian(point, signs), signs
+            promise = np.max(slope[free] ** 2 / self._hessian.diagonal[free], initial=0.0)
+            self._hessian.damp(_DAMPING * promise)
+        moved = _search(self.objective, point, value, self._hessian, slope, signs, free)
+        if moved is None and kept:
+            self._hessian = None
+            return self._step(point, subgradients, value)
+        return moved
 
 
 def _require(component, attribute, needed):
@@ -156,7 +202,7 @@ def _require(component, attribute, needed):
         )
 
 
-def _working_set(coef, violation):
+def _wanted_features(coef, violation):
     """The support and the features that most want to join it, in increasing order."""
     if coef.size <= _FIRST_WORKING_SET:
         return np.arange(coef.size)
@@ -169,14 +215,8 @@ def _working_set(coef, violation):
     return np.sort(np.concatenate([support, joining]))
 
 
-def _newton_step(objective, point, subgradients, value):
-    """The next point and its value, or None where rounding errors allow no progress."""
-    gradient = subgradients.smallest(point.coef)
-    signs = np.where(point.coef != 0, np.sign(point.coef), -np.sign(gradient))
-    slope = np.append(gradient, subgradients.intercept)
-    free = np.append(signs != 0, objective.fit_intercept)
-    hessian = objective.hessian(point, signs)
-    hessian.damp(_DAMPING * np.max(slope[free] ** 2 / hessian.diagonal[free], initial=0.0))
+def _search(objective, point, value, hessian, slope, signs, free):
+    """Go to the minimum of the second-order model, or less far until the objective falls."""
     change, at_zero = _minimise_in_orthant(hessian, slope, point.coef, signs, free)
     at = objective.move(point, change[:-1], change[-1])
     rounding = 8 * np.finfo(float).eps * abs(value)
@@ -219,7 +259,7 @@ def _minimise_in_orthant(hessian, gradient, coef, signs, free):
     kept = free.copy()
     rounding = _PIVOT_ROUNDING * np.abs(gradient).max()
     fewest_wrong, patience = np.inf, _PATIENCE
-    best = _diagonal_step(hessian, gradient, coef, signs, free)
+    best = None
     for _ in range(_MAX_PIVOTS):
         pinned = bounded & ~kept[:-1]
         change[:-1][pinned] = -coef[pinned]
@@ -232,6 +272,8 @@ def _minimise_in_orthant(hessian, gradient, coef, signs, free):
         n_wrong = np.count_nonzero(wrong)
         if n_wrong == 0:
             return change, pinned
+        if best is None:
+            best = _diagonal_step(hessian, gradient, coef, signs, free)
         best = min(best, _clipped(hessian, gradient, coef, change, pinned | crossing), key=_gain)
         if n_wrong < fewest_wrong:
             fewest_wrong, patience = n_wrong, _PATIENCE

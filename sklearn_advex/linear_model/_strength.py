@@ -99,7 +99,7 @@ def alpha_max(X, y, l1_ratio=1.0, sample_weight=None):
     return float((shares * (1 - shares) * gaps.max(axis=0)).max() / l1_ratio)
 
 
-def epsilon_grid(X, y, n=10, ratio=1e-2):
+def epsilon_grid(X, y, n=10, ratio=1e-2, sample_weight=None):
     """Values of `epsilon` for a search: a geometric grid below `epsilon_max`.
 
     Parameters
@@ -112,6 +112,8 @@ def epsilon_grid(X, y, n=10, ratio=1e-2):
         Number of values.
     ratio : float, default=1e-2
         The smallest value as a share of `epsilon_max`, in (0, 1).
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the rows.
 
     Returns
     -------
@@ -133,7 +135,7 @@ def epsilon_grid(X, y, n=10, ratio=1e-2):
         raise ValueError(f"n must be at least 1, got {n!r}.")
     if not 0 < ratio < 1:
         raise ValueError(f"ratio must be in (0, 1), got {ratio!r}.")
-    largest = epsilon_max(X, y)
+    largest = epsilon_max(X, y, sample_weight)
     if largest == 0:
         raise ValueError("X has the same mean in all classes of y: no epsilon above 0 is useful.")
     return np.geomspace(ratio * largest, largest, n, endpoint=False)

@@ -30,7 +30,10 @@ def reference_optimum(X, y, weights, epsilon, alpha, l1_ratio, fit_intercept):
 
 
 # Clarabel is asked for more digits than it can always certify; that both agree is the certificate.
-@pytest.mark.filterwarnings("ignore:Solution may be inaccurate:UserWarning")
+reference_may_complain = pytest.mark.filterwarnings("ignore:Solution may be inaccurate:UserWarning")
+
+
+@reference_may_complain
 @pytest.mark.parametrize("container", [np.asarray, csr_array], ids=["dense", "csr"])
 @pytest.mark.parametrize("fit_intercept", [True, False], ids=["intercept", "no intercept"])
 @pytest.mark.parametrize(
@@ -131,6 +134,7 @@ def test_alpha_max_is_where_the_last_feature_leaves(l1_ratio, n_classes):
 @pytest.mark.parametrize(
     ("alpha", "l1_ratio"), [(0.0, 0.0), (1e-3, 0.0), (1e-3, 0.5), (1e-3, 1.0)], ids=str
 )
+@reference_may_complain
 @pytest.mark.filterwarnings("ignore:The solver stopped after")
 @pytest.mark.filterwarnings("ignore:All coefficients are 0")
 def test_the_dual_gap_bounds_the_suboptimality_at_every_stage(fit_intercept, alpha, l1_ratio):

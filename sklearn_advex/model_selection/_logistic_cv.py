@@ -1,0 +1,312 @@
+"""Adversarial logistic regression with its epsilon and alpha chosen by cross-validation."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.metrics import get_scorer
+from sklearn.model_selection import check_cv
+from sklearn.utils.parallel import Parallel, delayed
+
+from sklearn_advex._perturbation import PERTURBATION_SETS
+from sklearn_advex._utils._sklearn_compat import (
+    Interval,
+    StrOptions,
+    check_sample_weight,
+    fit_context,
+    safe_indexing,
+)
+from sklearn_advex.linear_model import AdversarialLogisticRegression
+from sklearn_advex.linear_model._diagnostics import warn_about_path
+from sklearn_advex.linear_model._path import resolve_epsilons, solve_path
+from sklearn_advex.metrics import gini_index
+from sklearn_advex.model_selection._refit import most_concise
+
+_OWN = {"epsilon", "alpha", "warm_start"}
+
+
+class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
+    """Adversarial logistic regression that chooses `epsilon` and `alpha` by cross-validation.
+
+    It fits a path of epsilons for every alpha and fold, each model from its neighbour, scores all
+    of them on the rows left out, and keeps the most concise model whose accuracy is good enough,
+    fitted on all rows. The choice is that of a `GridSearchCV` with ``scoring={"accuracy":
+    "accuracy", "gini": gini_scorer}`` and ``refit=most_concise(max_drop)``, several times faster.
+
+    Parameters
+    ----------
+    epsilons : int or array-like of shape (n_epsilons,), default=10
+        Half-widths of the change allowed per feature, one number for all features each; a number of
+        them stands for `epsilon_grid` of that length.
+    alphas : array-like of shape (n_alphas,), default=(1e-4,)
+        Strengths of the penalty.
+    l1_ratio : float, default=0.0
+        Share of the l1 penalty, in [0, 1].
+    cv : int, cross-validation generator or iterable, default=None
+        How to leave rows out; None means 5 stratified folds.
+    scoring : sequence of str, default=("accuracy", "gini")
+        What `scores_` holds: "accuracy" and "gini", which the choice needs, and any other
+        scikit-learn scorers by name.
+    select : {"most_concise", "best"}, default="most_concise"
+        "most_concise" takes the highest mean Gini among the models within `max_drop` of the best
+        mean accuracy, "best" the best mean accuracy.
+    max_drop : float, default=0.01
+        The accuracy that may be given up for conciseness.
+    norm : {"linf"}, default="linf"
+        The norm of the perturbation set.
+    fit_intercept : bool, default=True
+        Whether to fit an intercept.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes.
+    multi_class : {"ovr"}, default="ovr"
+        More than two classes are learned one against the rest.
+    solver : {"auto", "active-set-newton"}, default="auto"
+        The solver.
+    tol : float, default=1e-8
+        Largest residual that counts as converged.
+    max_iter : int, default=100
+        Largest number of Newton steps for each model and class.
+    n_jobs : int, default=None
+        Number of paths that are fitted at once. None means 1 unless in a
+        :obj:`joblib.parallel_backend` context, -1 all processors.
+    verbose : int, default=0
+        Above 0, print the progress of the folds.
+
+    Attributes
+    ----------
+    epsilon_best_ : float
+        The chosen epsilon.
+    alpha_best_ : float
+        The chosen alpha.
+    epsilons_ : ndarray of shape (n_epsilons,)
+        The epsilons of the grid.
+    alphas_ : ndarray of shape (n_alphas,)
+        The alphas of the grid.
+    scores_ : dict of str to ndarray of shape (n_alphas, n_epsilons, n_folds)
+        The scores on the rows left out.
+    coefs_paths_ : ndarray of shape (n_alphas, n_epsilons, n_problems, n_features)
+        Coefficients of all models of the grid, fitted on all rows.
+    classes_ : ndarray of shape (n_classes,)
+        Class labels.
+    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
+        Coefficients of the chosen model.
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+        Intercepts of the chosen model.
+    epsilon_ : ndarray of shape (n_features,)
+        The chosen epsilon for each feature.
+    kkt_residual_ : ndarray of shape (1,) or (n_classes,)
+        Optimality residual of the chosen model.
+    dual_gap_ : ndarray of shape (1,) or (n_classes,)
+        Upper bound on the suboptimality of the chosen model.
+    objective_ : ndarray of shape (1,) or (n_classes,)
+        Objective of the chosen model.
+    n_iter_ : ndarray of int of shape (1,) or (n_classes,)
+        Newton steps that the chosen model took from its neighbour on the path.
+    feature_means_ : ndarray of shape (n_features,)
+        Means of the training data.
+    n_features_in_ : int
+        Number of features seen during fit.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the features, where X has string column names.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If some models did not reach `tol`, or have no finite minimiser.
+
+    See Also
+    --------
+    sklearn_advex.epsilon_path : The path alone.
+    most_concise : The same choice for any `GridSearchCV`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklearn_advex import AdversarialLogisticRegressionCV
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> X = StandardScaler().fit_transform(X)
+    >>> model = AdversarialLogisticRegressionCV(epsilons=[0, 0.1, 0.2, 0.4]).fit(X, y)
+    >>> model.epsilon_best_, int((model.coef_ != 0).sum())
+    (0.2, 8)
+    """
+
+    _parameter_constraints = {
+        **{
+            name: constraint
+            for name, constraint in AdversarialLogisticRegression._parameter_constraints.items()
+            if name not in _OWN
+        },
+        "epsilons": [Interval(Integral, 1, None, closed="left"), "array-like"],
+        "alphas": ["array-like"],
+        "cv": ["cv_object"],
+        "scoring": ["array-like", set],
+        "select": [StrOptions({"most_concise", "best"})],
+        "max_drop": [Interval(Real, 0, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        epsilons=10,
+        alphas=(1e-4,),
+        *,
+        l1_ratio=0.0,
+        cv=None,
+        scoring=("accuracy", "gini"),
+        select="most_concise",
+        max_drop=0.01,
+        norm="linf",
+        fit_intercept=True,
+        class_weight=None,
+        multi_class="ovr",
+        solver="auto",
+        tol=1e-8,
+        max_iter=100,
+        n_jobs=None,
+        verbose=0,
+    ):
+        self.epsilons = epsilons
+        self.alphas = alphas
+        self.l1_ratio = l1_ratio
+        self.cv = cv
+        self.scoring = scoring
+        self.select = select
+        self.max_drop = max_drop
+        self.norm = norm
+        self.fit_intercept = fit_intercept
+        self.class_weight = class_weight
+        self.multi_class = multi_class
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None):
+        """Choose `epsilon` and `alpha`, and fit the model.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data.
+        y : array-like of shape (n_samples,)
+            Class labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows in the fits; scores are not weighted.
+
+        Returns
+        -------
+        self : AdversarialLogisticRegressionCV
+            The fitted model.
+
+        Raises
+        ------
+        ValueError
+            If the data or a parameter is not valid; the message names it.
+        """
+        design, labels, weights = self._prepare(X, y, sample_weight)
+        self.alphas_ = _resolve_alphas(self.alphas)
+        self.epsilons_ = resolve_epsilons(self.epsilons, X, y, sample_weight)
+        sample_weight = check_sample_weight(sample_weight, design.X, dtype=np.float64)
+        folds = list(check_cv(self.cv, labels, classifier=True).split(design.X, labels))
+        with self._blas_threads(len(folds)):
+            tasks = [(alpha, fold) for alpha in self.alphas_ for fold in folds]
+            results = Parallel(n_jobs=self.n_jobs, verbose=self.verbose)(
+                delayed(_score_fold)(self, design.X, labels, sample_weight, *task) for task in tasks
+            )
+            paths = [
+                solve_path(self, design, labels, weights, self.epsilons_, alpha)
+                for alpha in self.alphas_
+            ]
+        solutions = [s for path in paths for problems in path for s in problems]
+        warn_about_path(self, solutions + [s for _, unsolved in results for s in unsolved])
+        shape = (self.alphas_.size, len(folds), self.epsilons_.size)
+        self.scores_ = {
+            name: np.reshape([scores[name] for scores, _ in results], shape).swapaxes(1, 2)
+            for name in self.scoring
+        }
+        self._choose(design, labels, weights, paths)
+        return self
+
+    def _choose(self, design, labels, weights, paths):
+        """Keep one model of the paths."""
+        means = {f"mean_test_{name}": s.mean(axis=2).ravel() for name, s in self.scores_.items()}
+        rule = most_concise(self.max_drop if self.select == "most_concise" else 0.0)
+        i_alpha, i_epsilon = divmod(rule(means), self.epsilons_.size)
+        self.alpha_best_ = float(self.alphas_[i_alpha])
+        self.epsilon_best_ = float(self.epsilons_[i_epsilon])
+        self.epsilon_ = self._resolve_epsilon(self.epsilon_best_)
+        self.coefs_paths_ = np.array(
+            [[[s.point.coef for s in problems] for problems in path] for path in paths]
+        )
+        perturbation = PERTURBATION_SETS[self.norm](self.epsilon_)
+        objectives = self._objectives(design, labels, weights, perturbation, self.alpha_best_)
+        self._keep(objectives, paths[i_alpha][i_epsilon], design.dtype)
+
+
+def _resolve_alphas(alphas):
+    resolved = np.array(alphas, dtype=np.float64)
+    if resolved.ndim != 1 or resolved.size == 0:
+        raise ValueError(f"alphas must be a list of numbers, got {alphas!r}.")
+    if not np.isfinite(resolved).all() or (resolved < 0).any():
+        raise ValueError(f"alphas must be finite and not negative, got {alphas!r}.")
+    return resolved
+
+
+def _score_fold(estimator, X, labels, sample_weight, alpha, fold):
+    """Fit one path on a fold and score it on the rows left out.
+
+    Returns
+    -------
+    scores : dict of str to list of float
+        One score per epsilon.
+    unsolved : list of Solution
+        The fits that are not optimal.
+    """
+    train, test = fold
+    model = AdversarialLogisticRegression(
+        alpha=alpha,
+        **{
+            name: value
+            for name, value in estimator.get_params().items()
+            if name in AdversarialLogisticRegression._parameter_constraints
+        },
+    )
+    y_train = estimator.classes_[labels[train]]
+    prepared = model._prepare(safe_indexing(X, train), y_train, sample_weight[train])
+    if model.classes_.size < estimator.classes_.size:
+        raise ValueError("cv leaves all rows of a class out of a training set: use fewer folds.")
+    path = solve_path(model, *prepared, estimator.epsilons_, alpha)
+    X_test, labels_test = safe_indexing(X, test), labels[test]
+    scores = {name: [] for name in estimator.scoring}
+    for epsilon, problems in zip(estimator.epsilons_, path, strict=True):
+        model.epsilon_ = model._resolve_epsilon(epsilon)
+        model.coef_ = np.stack([solution.point.coef for solution in problems])
+        model.intercept_ = np.array([solution.point.intercept for solution in problems])
+        decision = X_test @ model.coef_.T + model.intercept_
+        predicted = decision.argmax(axis=1) if len(problems) > 1 else decision[:, 0] > 0
+        for name in scores:
+            if name == "accuracy":
+                score = np.mean(predicted == labels_test)
+            elif name == "gini":
+                score = _mean_gini(X_test, model.coef_, predicted)
+            else:
+                score = get_scorer(name)(model, X_test, estimator.classes_[labels_test])
+            scores[name].append(score)
+    solutions = [solution for problems in path for solution in problems]
+    return scores, [s for s in solutions if s.status != "converged"]
+
+
+def _mean_gini(X, coef, predicted):
+    """Mean Gini of the attributions to the predicted class, from the features in use alone.
+
+    The attributions of a row are ``x * w`` times one number, which the Gini does not see. With m of
+    d features in use, all others 0, it is ``1 - m / d * (1 - Gini of the m)``.
+    """
+    used = np.flatnonzero(coef.any(axis=0))
+    rows = coef[:, used] if coef.shape[0] == 1 else coef[np.ix_(predicted, used)]
+    products = X[:, used].multiply(rows).tocsr() if issparse(X) else X[:, used] * rows
+    norms = np.asarray(abs(products).sum(axis=1)).ravel()
+    gini = 1.0 - used.size / coef.shape[1] * (1.0 - gini_index(products)) if used.size else 0.0
+    return np.where(norms > 0, gini, 0.0).mean()

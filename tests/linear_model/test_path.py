@@ -1,0 +1,72 @@
+"""The path of epsilons against fits one by one."""
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+from sklearn.datasets import load_iris
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_advex import AdversarialLogisticRegression, epsilon_grid, epsilon_path
+
+
+@pytest.fixture(params=["binary", "three classes"])
+def data(request):
+    X, y = load_iris(return_X_y=True)
+    return StandardScaler().fit_transform(X), y if request.param == "three classes" else y > 1
+
+
+@pytest.mark.parametrize("container", [np.asarray, csr_array], ids=["dense", "csr"])
+@pytest.mark.parametrize("options", [{}, {"alpha": 0.01, "l1_ratio": 0.5, "fit_intercept": False}])
+def test_a_path_holds_the_models_fitted_one_by_one(data, container, options):
+    X, y = data
+    weights = np.random.default_rng(0).random(len(y))
+    epsilons = np.array([0.3, 0.01, 0.1, 0.1])
+    path = epsilon_path(container(X), y, epsilons=epsilons, sample_weight=weights, **options)
+    np.testing.assert_array_equal(path.epsilons, epsilons)
+    assert path.kkt_residuals.max() <= 1e-8
+    for epsilon, coef, intercept in zip(epsilons, path.coefs, path.intercepts, strict=True):
+        model = AdversarialLogisticRegression(epsilon, **options).fit(X, y, weights)
+        np.testing.assert_allclose(coef, model.coef_, atol=1e-5)
+        np.testing.assert_allclose(intercept, model.intercept_, atol=1e-5)
+        np.testing.assert_array_equal(coef == 0, model.coef_ == 0)
+
+
+def test_a_number_of_epsilons_stands_for_the_grid(data):
+    X, y = data
+    path = epsilon_path(X, y, epsilons=4, alpha=1e-3)
+    np.testing.assert_array_equal(path.epsilons, epsilon_grid(X, y, n=4))
+    support = (path.coefs != 0).sum(axis=(1, 2))
+    assert (np.diff(support) <= 0).all()
+    assert support[0] > support[-1] > 0
+
+
+def test_one_warning_for_all_fits_that_fall_short(data):
+    X, y = data
+    with pytest.warns(
+        ConvergenceWarning, match=r"fits did not reach tol=1e-08.*`max_iter` \(now 1"
+    ):
+        epsilon_path(X, y, epsilons=4, max_iter=1)
+
+
+def test_one_warning_for_all_fits_without_a_minimiser():
+    X, y = np.array([[0.0], [1.0], [2.0], [3.0]]), [0, 0, 1, 1]
+    with pytest.warns(ConvergenceWarning, match=r"2 of 3 fits have no finite min.*`alpha` > 0"):
+        path = epsilon_path(X, y, epsilons=[0, 0.1, 0.7], alpha=0)
+    assert np.isfinite(path.coefs).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"epsilons": []}, "epsilons must be a number of values or a list"),
+        ({"epsilons": [[0.1]]}, "epsilons must be a number of values or a list"),
+        ({"epsilons": [0.1, -0.1]}, "epsilons must be finite and not negative"),
+        ({"epsilons": [np.nan]}, "epsilons must be finite"),
+        ({"epsilons": 0}, "n must be at least 1"),
+        ({"alpha": -1}, "'alpha' parameter"),
+    ],
+)
+def test_bad_paths_are_refused_by_name(data, options, message):
+    with pytest.raises(ValueError, match=message):
+        epsilon_path(*data, **options)
