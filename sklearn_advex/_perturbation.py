@@ -96,8 +96,8 @@ def resolve_epsilon(epsilon, n_features, feature_names=None):
     ValueError
         If `epsilon` does not fit the features, or is negative or not finite.
     """
-    if isinstance(epsilon, dict):
-        epsilon = _in_column_order(epsilon, feature_names)
+    if _names_columns(epsilon):
+        epsilon = _in_column_order(dict(epsilon.items()), feature_names)
     try:
         resolved = np.array(epsilon, dtype=np.float64)
     except (TypeError, ValueError):
@@ -118,14 +118,22 @@ def resolve_epsilon(epsilon, n_features, feature_names=None):
     return np.full(n_features, resolved)
 
 
+def _names_columns(epsilon):
+    """Whether epsilon is a dict, or a Series with names for an index."""
+    index = getattr(epsilon, "index", None)
+    named = index is not None and not callable(index) and all(isinstance(i, str) for i in index)
+    return isinstance(epsilon, dict) or named
+
+
 def _in_column_order(epsilon, feature_names):
     if feature_names is None:
         raise ValueError(
-            "epsilon is a dict but X has no column names: pass X as a DataFrame, or epsilon as an"
-            " array with one number per feature."
+            "epsilon is a dict but X has no column names: pass X as a DataFrame whose column names"
+            " are strings, or epsilon as an array with one number per feature."
         )
     missing = [name for name in feature_names if name not in epsilon]
-    unknown = [name for name in epsilon if name not in set(feature_names)]
+    known = set(feature_names)
+    unknown = [name for name in epsilon if name not in known]
     if missing or unknown:
         faults = [f"lacks the columns {missing}"] if missing else []
         faults += [f"names the unknown columns {unknown}"] if unknown else []

@@ -181,6 +181,8 @@ class BaseAdversarialLinearClassifier(ExplainMixin, LinearClassifierMixin, BaseE
         """
         data, scores, coef, perturbation = self._attacked(X, epsilon)
         labels = self._label_positions(y, data)
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(sample_weight, data, ensure_non_negative=True)
         holds = stays(worst_gaps(scores, labels, coef, perturbation), labels) & (labels >= 0)
         return float(accuracy_score(np.ones_like(holds), holds, sample_weight=sample_weight))
 
@@ -195,9 +197,10 @@ class BaseAdversarialLinearClassifier(ExplainMixin, LinearClassifierMixin, BaseE
         Returns
         -------
         ndarray of shape (n_samples,)
-            For each row the largest number r such that no change of at most r in each feature (all
-            of them, also those with ``epsilon_ == 0``) alters the prediction. For two classes
-            it is ``|<w, x> + b| / ||w||_1``. Infinity for a model without features.
+            For each row the number r such that no change of less than r in each feature (all of
+            them, also those with ``epsilon_ == 0``) alters the prediction, and some change of more
+            does. For two classes it is ``|<w, x> + b| / ||w||_1``. Infinity for a model without
+            features.
         """
         _, scores, coef, unit = self._attacked(X, 1.0)
         return radii(scores, coef, unit)
@@ -210,6 +213,7 @@ class BaseAdversarialLinearClassifier(ExplainMixin, LinearClassifierMixin, BaseE
         sample_weight = check_sample_weight(
             sample_weight, X, dtype=np.float64, ensure_non_negative=True
         )
+        sample_weight = sample_weight / sample_weight.max()  # no sum of weights overflows
         labels = self._encode_labels(y, sample_weight)
         design = as_design_matrix(X)
         self.feature_means_ = design.rmatvec(sample_weight) / sample_weight.sum()
@@ -251,6 +255,14 @@ class BaseAdversarialLinearClassifier(ExplainMixin, LinearClassifierMixin, BaseE
                 "class_weight must be finite and above 0 for every class, got"
                 f" {self.class_weight!r}."
             )
+        weights = weights / weights.max()
+        if not (
+            np.bincount(np.searchsorted(self.classes_, y), weights=sample_weight) * weights > 0
+        ).all():
+            raise ValueError(
+                "class_weight and sample_weight together leave a class without weight: bring them"
+                " closer together."
+            )
         return weights
 
     def _resolve_epsilon(self, epsilon):
@@ -279,9 +291,13 @@ class BaseAdversarialLinearClassifier(ExplainMixin, LinearClassifierMixin, BaseE
         if not self.warm_start or getattr(self, "coef_", np.empty(0)).shape != shape:
             return [objective.null_point() for objective in objectives]
         intercepts = self.intercept_ if self.fit_intercept else np.zeros(len(objectives))
-        return [
+        warm_points = [
             objective.point(coef.astype(np.float64), float(intercept))
             for objective, coef, intercept in zip(objectives, self.coef_, intercepts, strict=True)
+        ]
+        return [
+            min(warm, objective.null_point(), key=objective.value)
+            for objective, warm in zip(objectives, warm_points, strict=True)
         ]
 
     def _solve(self, objectives):
@@ -317,6 +333,11 @@ class BaseAdversarialLinearClassifier(ExplainMixin, LinearClassifierMixin, BaseE
         """Positions of labels in `classes_`, -1 for unknown ones."""
         y = column_or_1d(y)
         check_consistent_length(X, y)
+        if isinstance(self.classes_[0], str) != isinstance(y[0], str):
+            raise ValueError(
+                f"y holds labels of another type than the classes {self.classes_.tolist()} that the"
+                " model was fitted on."
+            )
         positions = np.searchsorted(self.classes_, y).clip(max=self.classes_.size - 1)
         return np.where(self.classes_[positions] == y, positions, -1)
 

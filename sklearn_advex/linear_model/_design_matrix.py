@@ -17,7 +17,12 @@ _BLOCK_ROWS = 1024
 
 def as_design_matrix(X):
     """Wrap a dense or CSR matrix in the products that training needs."""
-    return CSRMatrix(csr_array(X)) if issparse(X) else DenseMatrix(X)
+    if not issparse(X):
+        return DenseMatrix(X)
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    return CSRMatrix(csr_array(X))
 
 
 class DenseMatrix:
@@ -124,7 +129,9 @@ class CSRMatrix:
 
     def weighted_squares(self, weights):
         """``weights @ X**2``."""
-        squared = csr_array((np.square(self.X.data), self.X.indices, self.X.indptr), self.shape)
+        squared = csr_array(
+            (np.square(self.X.data, dtype=np.float64), self.X.indices, self.X.indptr), self.shape
+        )
         return squared.T @ weights
 
     def columns(self, features):

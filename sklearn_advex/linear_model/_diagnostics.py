@@ -40,7 +40,7 @@ def warn_about(estimator, objectives, solutions):
                 classes = list(compress(estimator.classes_.tolist(), affected))
                 text += f" This concerns the classes {classes}."
             warnings.warn(text, ConvergenceWarning, stacklevel=4)
-    if not any(solution.point.coef.any() for solution in solutions):
+    if all(s.status == "converged" and not s.point.coef.any() for s in solutions):
         warnings.warn(_featureless(estimator, problems), UserWarning, stacklevel=4)
 
 
@@ -76,8 +76,12 @@ def _separable(estimator, problems):
     uniform = _is_uniform(estimator.epsilon_)
     unit = np.ones_like(estimator.epsilon_) if uniform else estimator.epsilon_
     bound = max(_inseparable_from(objective, s.point, unit) for objective, s in problems)
+    useful = max(
+        _bound(estimator.epsilon_, objective.joining_strength(objective.null_point()))
+        for objective, _ in problems
+    )
     remedies = "Set `alpha` > 0, for example 1e-4"
-    if np.isfinite(bound):
+    if bound < useful:
         by = f"above {_rounded_up(bound)}" if uniform else f"by a factor above {_rounded_up(bound)}"
         remedies = f"Raise `epsilon` {by}, or set `alpha` > 0, for example 1e-4"
     return (
@@ -130,12 +134,17 @@ def _featureless(estimator, problems):
         [objective.joining_strength(solution.point) for objective, solution in problems], axis=0
     )
     bound = _bound(estimator.epsilon_, strength)
+    uniform = _is_uniform(estimator.epsilon_)
     if bound <= 0:
         cause = "`alpha` * `l1_ratio` outweighs every feature: decrease `alpha`"
-    elif _is_uniform(estimator.epsilon_):
+    elif bound > (estimator.epsilon_[0] if uniform else 1.0):
+        cause = "All gradients are below `tol`: rescale X, or decrease `tol`"
+    elif uniform:
+        pure = estimator.fit_intercept and estimator.alpha * estimator.l1_ratio == 0
+        limit = "epsilon_max" if pure else "the limit"
         cause = (
-            f"epsilon={estimator.epsilon_[0]:.4g} is not below epsilon_max={bound:.4g}, from which"
-            " on no feature is worth using: decrease `epsilon`"
+            f"epsilon={estimator.epsilon_[0]:.4g} is not below {limit}={bound:.4g}, from which on"
+            " no feature is worth using: decrease `epsilon`"
         )
     else:
         cause = f"`epsilon` is too large for every feature: multiply it by less than {bound:.4g}"

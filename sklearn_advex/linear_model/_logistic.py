@@ -109,7 +109,9 @@ class AdversarialLogisticRegression(BaseAdversarialLinearClassifier):
     -----
     With ``alpha=0`` and classes that stay separable whatever the adversary does, larger
     coefficients are always better and no finite minimiser exists. `fit` then stops at a model that
-    separates the training data robustly, and warns.
+    separates the training data robustly, and warns. Where only some rows can be separated ever
+    further there is no finite minimiser either; then the coefficients end where the residual falls
+    below `tol`, and say as much about `tol` as about the data. Any ``alpha > 0`` prevents both.
 
     References
     ----------

@@ -165,18 +165,30 @@ class RobustObjective:
         """
         curvature = self.weights * self.loss.derivatives(self._loss_argument(point))[1]
         shift = self.perturbation.orthant_slopes * signs
-        if self.n_features <= _LARGEST_DENSE_HESSIAN:
-            used = np.flatnonzero(signs)
-            if used.size > _USED_SHARE * self.n_features:
-                return DenseHessian(self._hessian_matrix(curvature, shift, slice(None)))
-            matrix = np.zeros((self.n_features + 1,) * 2)
-            rows = np.append(used, self.n_features)
-            matrix[np.ix_(rows, rows)] = self._hessian_matrix(curvature, shift, used)
-            return DenseHessian(matrix)
-        return HessianOperator(
-            lambda v: self._hessian_product(curvature, shift, v),
-            self._hessian_diagonal(curvature, shift),
-        )
+        with np.errstate(over="ignore", invalid="ignore"):
+            if self.n_features <= _LARGEST_DENSE_HESSIAN:
+                hessian = DenseHessian(self._hessian_of_used(curvature, shift, signs))
+            else:
+                hessian = HessianOperator(
+                    lambda v: self._hessian_product(curvature, shift, v),
+                    self._hessian_diagonal(curvature, shift),
+                )
+        if not np.isfinite(hessian.diagonal).all():
+            raise ValueError(
+                "X or epsilon holds values so large that their squares overflow: bring the features"
+                " to one scale first."
+            )
+        return hessian
+
+    def _hessian_of_used(self, curvature, shift, signs):
+        """The Hessian, with zeros for features not in use where that saves work."""
+        used = np.flatnonzero(signs)
+        if used.size > _USED_SHARE * self.n_features:
+            return self._hessian_matrix(curvature, shift, slice(None))
+        matrix = np.zeros((self.n_features + 1,) * 2)
+        rows = np.append(used, self.n_features)
+        matrix[np.ix_(rows, rows)] = self._hessian_matrix(curvature, shift, used)
+        return matrix
 
     def _hessian_matrix(self, curvature, shift, features):
         shift = shift[features]
@@ -243,7 +255,8 @@ class RobustObjective:
         p = self.loss.derivatives(self._loss_argument(point))[0]
         if self.fit_intercept:
             share = [self.weights[side] @ p[side] for side in (self.y > 0, self.y < 0)]
-            p *= np.where(self.y > 0, min(1.0, share[1] / share[0]), min(1.0, share[0] / share[1]))
+            heavier = max(*share, np.finfo(float).tiny)
+            p = p * np.where(self.y > 0, share[1], share[0]) / heavier
         slopes = self.weights * p
         pull = np.abs(self.design.rmatvec(slopes * self.y))
         pull -= slopes.sum() * self.perturbation.orthant_slopes

@@ -20,6 +20,8 @@ _PIVOT_ROUNDING = 1e-12
 _KEEPING_HESSIAN = 0.1
 # Share of the decrease that one variable alone promises by which curvatures are raised.
 _DAMPING = 1e-2
+# Further shares by which they are raised where pivoting does not end, or the step leads up.
+_STRONGER_DAMPINGS = (1e-6, 1e-4, 1e-2, 1.0, 1e2, 1e4)
 # The last steps are cheap: they go on to this share of the tolerance, so that coefficients are
 # accurate also in nearly flat directions, which the residual hardly sees.
 _OVERSHOOT = 0.01
@@ -125,6 +127,8 @@ class ActiveSetNewton:
                 accuracy = max(accuracy, _WORKING_SET_ACCURACY * residual)
             point, steps, status = working_set.minimise(point, accuracy, self.max_iter - n_iter)
             n_iter += steps
+            if steps == 0 and status == "running":
+                status = "stalled"  # only rounding tells the residuals of the set and of all apart
 
 
 class _WorkingSet:
@@ -183,15 +187,19 @@ class _WorkingSet:
         slope = np.append(gradient, subgradients.intercept)
         free = np.append(signs != 0, self.objective.fit_intercept)
         kept = self._hessian is not None and np.all((signs == 0) | (signs == self._hessian_signs))
-        if not kept:
-            self._hessian, self._hessian_signs = self.objective.hessian(point, signs), signs
-            promise = np.max(slope[free] ** 2 / self._hessian.diagonal[free], initial=0.0)
-            self._hessian.damp(_DAMPING * promise)
-        moved = _search(self.objective, point, value, self._hessian, slope, signs, free)
-        if moved is None and kept:
-            self._hessian = None
-            return self._step(point, subgradients, value)
-        return moved
+        if kept:
+            moved = _search(self.objective, point, value, self._hessian, slope, signs, free)
+            if moved is not None:
+                return moved
+        self._hessian, self._hessian_signs = self.objective.hessian(point, signs), signs
+        promise = np.max(slope[free] ** 2 / self._hessian.diagonal[free], initial=0.0)
+        self._hessian.damp(_DAMPING * promise)
+        for share in _STRONGER_DAMPINGS:
+            moved = _search(self.objective, point, value, self._hessian, slope, signs, free)
+            if moved is not None:
+                return moved
+            self._hessian.damp(share)
+        return None
 
 
 def _require(component, attribute, needed):
@@ -216,8 +224,14 @@ def _wanted_features(coef, violation):
 
 
 def _search(objective, point, value, hessian, slope, signs, free):
-    """Go to the minimum of the second-order model, or less far until the objective falls."""
-    change, at_zero = _minimise_in_orthant(hessian, slope, point.coef, signs, free)
+    """Go to the minimum of the second-order model, or less far until the objective falls.
+
+    Returns None where the minimum is not found, or the objective does not fall.
+    """
+    found = _minimise_in_orthant(hessian, slope, point.coef, signs, free)
+    if found is None:
+        return None
+    change, at_zero = found
     at = objective.move(point, change[:-1], change[-1])
     rounding = 8 * np.finfo(float).eps * abs(value)
     length = 1.0
@@ -253,13 +267,14 @@ def _minimise_in_orthant(hessian, gradient, coef, signs, free):
     change : ndarray of shape (n_features + 1,)
     at_zero : ndarray of shape (n_features,), bool
         The coefficients that the change takes to zero.
+
+    None where pivoting does not end, as it may for a Hessian that is nearly singular.
     """
     bounded = free[:-1].copy()
     change = np.zeros(gradient.size)
     kept = free.copy()
     rounding = _PIVOT_ROUNDING * np.abs(gradient).max()
     fewest_wrong, patience = np.inf, _PATIENCE
-    best = None
     for _ in range(_MAX_PIVOTS):
         pinned = bounded & ~kept[:-1]
         change[:-1][pinned] = -coef[pinned]
@@ -272,9 +287,6 @@ def _minimise_in_orthant(hessian, gradient, coef, signs, free):
         n_wrong = np.count_nonzero(wrong)
         if n_wrong == 0:
             return change, pinned
-        if best is None:
-            best = _diagonal_step(hessian, gradient, coef, signs, free)
-        best = min(best, _clipped(hessian, gradient, coef, change, pinned | crossing), key=_gain)
         if n_wrong < fewest_wrong:
             fewest_wrong, patience = n_wrong, _PATIENCE
         elif patience > 0:
@@ -282,22 +294,4 @@ def _minimise_in_orthant(hessian, gradient, coef, signs, free):
         else:
             wrong[: np.flatnonzero(wrong)[-1]] = False
         kept[:-1] ^= wrong
-    return best[1:]
-
-
-def _clipped(hessian, gradient, coef, change, at_zero):
-    """A change that stops at zero where it would cross, after the model's value there."""
-    change = change.copy()
-    change[:-1][at_zero] = -coef[at_zero]
-    return gradient @ change + change @ hessian.product(change) / 2, change, at_zero
-
-
-def _gain(step):
-    return step[0]
-
-
-def _diagonal_step(hessian, gradient, coef, signs, free):
-    """A step that ignores how variables interact, always downhill, as `_clipped` returns it."""
-    change = np.where(free, -gradient / hessian.diagonal, 0.0)
-    at_zero = free[:-1] & (signs * (coef + change[:-1]) <= 0)
-    return _clipped(hessian, gradient, coef, change, at_zero)
+    return None

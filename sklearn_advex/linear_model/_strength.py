@@ -1,5 +1,7 @@
 """The largest useful `epsilon` and `alpha`, in closed form, and a grid below them."""
 
+from numbers import Integral
+
 import numpy as np
 from sklearn.utils import check_X_y
 from sklearn.utils.multiclass import check_classification_targets
@@ -131,8 +133,8 @@ def epsilon_grid(X, y, n=10, ratio=1e-2, sample_weight=None):
     >>> epsilon_grid([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1], n=2)
     array([0.01, 0.1 ])
     """
-    if n < 1:
-        raise ValueError(f"n must be at least 1, got {n!r}.")
+    if not isinstance(n, Integral) or n < 1:
+        raise ValueError(f"n must be at least 1 and an integer, got {n!r}.")
     if not 0 < ratio < 1:
         raise ValueError(f"ratio must be in (0, 1), got {ratio!r}.")
     largest = epsilon_max(X, y, sample_weight)
@@ -152,6 +154,7 @@ def _class_mean_gaps(X, y, sample_weight):
     X, y = check_X_y(X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
     check_classification_targets(y)
     weights = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    weights = weights / weights.max()  # no sum of weights overflows
     classes, labels = np.unique(y, return_inverse=True)
     if classes.size < 2:
         raise ValueError(f"y must hold at least two classes, got {classes.tolist()}.")

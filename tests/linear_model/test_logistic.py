@@ -105,27 +105,23 @@ def test_threads_give_the_same_classes(iris):
     np.testing.assert_array_equal(one.coef_, two.coef_)
 
 
-def test_probabilities_are_consistent_with_scores_also_far_out(iris):
-    X, y = iris
-    for labels in (y, y > 0):
-        model = AdversarialLogisticRegression(0.0).fit(X, labels)
-        for rows in (X.to_numpy(), X.to_numpy() * 1e4, -X.to_numpy() * 1e4):
-            model.feature_names_in_ = None
-            del model.feature_names_in_
-            probabilities = model.predict_proba(rows)
-            np.testing.assert_allclose(probabilities.sum(axis=1), 1.0)
-            np.testing.assert_array_equal(
-                model.classes_[probabilities.argmax(axis=1)], model.predict(rows)
-            )
-            logarithms = model.predict_log_proba(rows)
-            assert np.isfinite(logarithms).all()
-            np.testing.assert_allclose(np.exp(logarithms), probabilities)
-            break
-        scores = model.decision_function(X.to_numpy())
-        sigmoid = 1 / (1 + np.exp(-scores))
-        expected = sigmoid if scores.ndim == 1 else sigmoid / sigmoid.sum(axis=1, keepdims=True)
-        positive = model.predict_proba(X.to_numpy())
-        np.testing.assert_allclose(positive[:, 1] if scores.ndim == 1 else positive, expected)
+@pytest.mark.parametrize("scale", [1.0, 1e4, -1e4])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_probabilities_are_consistent_with_scores_also_far_out(iris, scale, n_classes):
+    X, y = iris[0].to_numpy(), iris[1].to_numpy()
+    model = AdversarialLogisticRegression(0.0).fit(X, y if n_classes == 3 else y > 0)
+    probabilities, logarithms = model.predict_proba(scale * X), model.predict_log_proba(scale * X)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0)
+    np.testing.assert_allclose(np.exp(logarithms), probabilities)
+    assert np.isfinite(logarithms).all()
+    scores = model.decision_function(scale * X)
+    if n_classes == 2:
+        np.testing.assert_allclose(logarithms[:, 1] - logarithms[:, 0], scores, rtol=1e-9)
+    else:
+        relative = -np.logaddexp(0, -scores)
+        relative -= relative.max(axis=1, keepdims=True)
+        expected = np.exp(relative) / np.exp(relative).sum(axis=1, keepdims=True)
+        np.testing.assert_allclose(probabilities, expected, atol=1e-12)
 
 
 def test_balanced_classes_are_weights_for_the_rows(cancer):
@@ -402,3 +398,92 @@ def test_the_grid_is_geometric_and_below_epsilon_max(cancer):
     np.testing.assert_allclose(grid[1:] / grid[:-1], 10 ** (1 / 5))
     assert grid[0] == pytest.approx(0.1 * epsilon_max(X, y))
     assert grid[-1] < epsilon_max(X, y)
+
+
+@pytest.mark.parametrize("epsilon", [0.4, 0.1])
+@pytest.mark.parametrize("shape", [(20, 300), (50, 500), (50, 2000)], ids=str)
+def test_many_more_features_than_rows(shape, epsilon):
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        X = rng.standard_normal(shape)
+        y = X[:, :3].sum(axis=1) + 0.5 * rng.standard_normal(shape[0]) > 0
+        model = AdversarialLogisticRegression(epsilon * epsilon_max(X, y), l1_ratio=1).fit(X, y)
+        assert model.kkt_residual_[0] <= 1e-8
+
+
+@pytest.mark.parametrize("scale", [1e9, 1e12])
+def test_values_so_large_that_tol_is_out_of_reach_end_in_a_warning(scale):
+    rng = np.random.default_rng(4)
+    X = rng.standard_normal((200, 100))
+    y = X[:, 0] + rng.standard_normal(200) > 0
+    with pytest.warns(ConvergenceWarning, match="residual") as caught:
+        model = AdversarialLogisticRegression(0.1 * scale, tol=1e-12).fit(X * scale, y)
+    assert len(caught) == 1
+    assert model.score(X * scale, y) > 0.7
+
+
+def test_values_whose_squares_overflow_are_refused(cancer):
+    X, y = cancer
+    with pytest.raises(ValueError, match="squares overflow: bring the features to one scale"):
+        AdversarialLogisticRegression().fit(X * 1e160, y)
+
+
+@pytest.mark.parametrize("factor", [1e307, 1e-300])
+def test_weights_of_any_size_are_normalised(cancer, factor):
+    X, y = cancer
+    weights = np.full(len(y), factor)
+    plain = AdversarialLogisticRegression(0.1).fit(X, y)
+    for class_weight in (None, "balanced", {0: 1e200, 1: 1e200}):
+        weighted = AdversarialLogisticRegression(0.1, class_weight=class_weight)
+        weighted.fit(X, y, weights)
+        if class_weight != "balanced":
+            np.testing.assert_allclose(weighted.coef_, plain.coef_, atol=1e-7)
+        assert np.isfinite(weighted.objective_).all()
+    assert epsilon_max(X, y, weights) == pytest.approx(epsilon_max(X, y))
+    with pytest.raises(ValueError, match="together leave a class without weight"):
+        AdversarialLogisticRegression(class_weight={0: 1e-300, 1: 1e300}).fit(X, y)
+
+
+def test_a_warm_start_from_afar_is_no_worse_than_a_cold_one(cancer):
+    X, y = cancer
+    cold = AdversarialLogisticRegression(0.1).fit(X, y)
+    warm = AdversarialLogisticRegression(0.1, warm_start=True).fit(X, y)
+    warm.coef_ = warm.coef_ * 1e6
+    np.testing.assert_allclose(warm.fit(X, y).coef_, cold.coef_, atol=1e-7)
+
+
+def test_a_warm_start_from_an_empty_model():
+    X = np.random.default_rng(0).standard_normal((200, 100))
+    model = AdversarialLogisticRegression(5.0, warm_start=True)
+    for y in (X[:, 0] > 0, X[:, 0] > 1):
+        with pytest.warns(UserWarning, match="All coefficients are 0"):
+            model.fit(X, y)
+    np.testing.assert_allclose(model.predict_proba(X)[:, 1], np.mean(X[:, 0] > 1))
+
+
+def test_an_unfinished_fit_is_not_called_featureless(cancer):
+    X, y = cancer
+    with pytest.warns(ConvergenceWarning) as caught:
+        AdversarialLogisticRegression(0.1, max_iter=0).fit(X, y)
+    assert len(caught) == 1
+
+
+def test_gradients_below_tol_are_called_what_they_are(cancer):
+    X, y = cancer
+    with pytest.warns(UserWarning, match="All gradients are below `tol`: rescale X"):
+        AdversarialLogisticRegression(0, alpha=0).fit(X * 1e-9, y)
+
+
+def test_labels_of_another_type_are_refused_by_name(cancer):
+    X, y = cancer
+    model = AdversarialLogisticRegression().fit(X, np.array(["no", "yes"])[y])
+    for method in (model.perturb, model.adversarial_score):
+        with pytest.raises(ValueError, match="y holds labels of another type than the classes"):
+            method(X, y)
+
+
+def test_a_series_of_epsilons_is_matched_by_name(cancer):
+    X, y = cancer
+    epsilon = pd.Series(np.linspace(0, 0.5, 30), index=X.columns)
+    model = AdversarialLogisticRegression(epsilon[::-1]).fit(X, y)
+    np.testing.assert_array_equal(model.epsilon_, epsilon)
