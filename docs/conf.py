@@ -34,7 +34,7 @@ html_theme_options = {"show_prev_next": False, "secondary_sidebar_items": ["page
 def unlink_sklearn(app, what, name, obj, options, lines):
     """Make plain text of references into scikit-learn's user guide, which is not at hand."""
     if (getattr(obj, "__module__", None) or "").startswith("sklearn."):
-        lines[:] = [re.sub(r":ref:`([^`<]*?)\s*<[^`]*>`", r"\1", line) for line in lines]
+        lines[:] = [re.sub(r":ref:`([^`<]*?)(\s*<[^`]*>)?`", r"\1", line) for line in lines]
 
 
 def setup(app):

@@ -1,7 +1,11 @@
 """The way of the data through a fitted pipeline to the model at its end."""
 
+import numpy as np
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
+
+from sklearn_advex._utils._origins import column_origins
 
 
 def transform_to_last_step(model, X):
@@ -10,7 +14,8 @@ def transform_to_last_step(model, X):
     Parameters
     ----------
     model : estimator
-        A fitted model, or a fitted pipeline (of pipelines) that ends in one.
+        A fitted model, or a fitted pipeline (of pipelines) that ends in one; each of them may be
+        wrapped in a :class:`~sklearn.frozen.FrozenEstimator`.
     X : array-like, sparse matrix or DataFrame
         What `model` predicts on.
 
@@ -26,17 +31,15 @@ def transform_to_last_step(model, X):
     NotFittedError
         If `model`, or the step that it ends in, is not fitted.
     """
-    check_is_fitted(model)
-    while isinstance(model, Pipeline):
-        if len(model) > 1:
-            X = model[:-1].transform(X)
-        model = model[-1]
-        check_is_fitted(model)
+    for head, last_step in _unwrap(model):
+        if head is not None:
+            X = head.transform(X)
+        model = last_step
     return model, X
 
 
-def encoded_feature_names(model):
-    """Name the columns that the last step of a pipeline sees.
+def last_step_of(model):
+    """Return the model that a fitted pipeline ends in, `model` itself where it is no pipeline.
 
     Parameters
     ----------
@@ -45,15 +48,78 @@ def encoded_feature_names(model):
 
     Returns
     -------
-    names : ndarray of str or None
-        None where nothing transforms the columns, or where a transformer cannot name its output.
+    last_step : estimator
     """
-    names = None
-    while isinstance(model, Pipeline):
-        if len(model) > 1:
+    *_, (_, last_step) = _unwrap(model)
+    return last_step
+
+
+def encoded_feature_names(model, names=None):
+    """Name the columns that the last step of a pipeline sees.
+
+    Parameters
+    ----------
+    model : estimator
+        As for :func:`transform_to_last_step`.
+    names : array-like of str, default=None
+        Names of the columns that go in.
+
+    Returns
+    -------
+    names : ndarray of str or None
+        Those that were passed in where nothing transforms the columns; None where a transformer
+        cannot name its output.
+    """
+    for head, _ in _unwrap(model):
+        if head is not None:
             try:
-                names = model[:-1].get_feature_names_out(names)
+                names = head.get_feature_names_out(names)
             except AttributeError:  # how a pipeline says that one of its steps has no such method
                 return None
-        model = model[-1]
     return names
+
+
+def encoded_column_origins(model, n_columns):
+    """Find the column of `X` that each column seen by the last step was made from.
+
+    Parameters
+    ----------
+    model : estimator
+        As for :func:`transform_to_last_step`.
+    n_columns : int
+        Number of columns of `X`.
+
+    Returns
+    -------
+    origins : ndarray of int of shape (n_encoded_columns,)
+
+    Raises
+    ------
+    ValueError
+        If there is no such column; the message names the step that is the reason.
+    """
+    origins = np.arange(n_columns)
+    for head, _ in _unwrap(model):
+        if head is not None:
+            origins = origins[column_origins(head, origins.size)]
+    return origins
+
+
+def _unwrap(model):
+    """Go to the model at the end: pairs of what transforms (or None) and what comes after it.
+
+    The last pair ends in a model that is neither a pipeline nor frozen.
+    """
+    check_is_fitted(model)
+    while True:
+        head = None
+        if isinstance(model, FrozenEstimator):
+            model = model.estimator
+        elif isinstance(model, Pipeline):
+            head = model[:-1] if len(model) > 1 else None
+            model = model[-1]
+        else:
+            yield None, model
+            return
+        check_is_fitted(model)
+        yield head, model

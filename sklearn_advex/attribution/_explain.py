@@ -1,91 +1,127 @@
 """The one entry point to attributions: choose a backend by what the model has."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+import warnings
+from functools import partial
+from numbers import Integral
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import sparse
 
 from sklearn_advex._utils._frames import frame_like
-from sklearn_advex._utils._pipeline import encoded_feature_names, transform_to_last_step
-from sklearn_advex.attribution._linear import LINEAR_REQUIRES, linear_integrated_gradients
+from sklearn_advex._utils._pipeline import transform_to_last_step
+from sklearn_advex.attribution._backend import Backend, completeness
+from sklearn_advex.attribution._groups import encoded_columns, resolve_groups, sum_columns
+from sklearn_advex.attribution._linear import (
+    linear_integrated_gradients,
+    linear_shap,
+    linear_worst_change,
+)
+from sklearn_advex.attribution._linear_problem import LINEAR_REQUIRES
+from sklearn_advex.attribution._options import is_background
 
-_OUTPUTS = ("probability", "logit")
-
-
-class Backend(NamedTuple):
-    """A way to compute attributions, and the models that it can do so for.
-
-    Attributes
-    ----------
-    models : str
-        Those models, in words for an error message.
-    requires : tuple of str
-        Attributes that a fitted model must have.
-    attribute : callable
-        ``attribute(model, X, y, *, output, target, baseline) -> attributions``; validates `X`.
-    """
-
-    models: str
-    requires: tuple[str, ...]
-    attribute: Callable
-
+_OUTPUTS = ("probability", "logit", "loss")
 
 #: The backends of each method; the first whose requirements a model meets is taken.
 BACKENDS = {
-    "ig": (Backend("linear classifiers", LINEAR_REQUIRES, linear_integrated_gradients),),
+    method: (Backend("linear classifiers", LINEAR_REQUIRES, attribute, linear_worst_change),)
+    for method, attribute in (("ig", linear_integrated_gradients), ("shap", linear_shap))
 }
 
 
 def explain(
-    model, X, y=None, *, method="ig", output="probability", target="predicted", baseline=0.0
+    model,
+    X,
+    y=None,
+    *,
+    method="ig",
+    output="probability",
+    target="predicted",
+    baseline=0.0,
+    groups="auto",
+    n_steps=50,
+    batch_size=None,
+    return_completeness=False,
 ):
     r"""Attribute each prediction of a fitted classifier to the input features.
 
-    Integrated Gradients [2]_ of an output F of the model, from a baseline u to each row x of `X`:
-    :math:`(x_j - u_j) \int_0^1 \partial_j F(u + t (x - u)) \, dt`. For linear classifiers the
-    integral has a closed form, Lemma 4.1 of [1]_, which is what is computed: no steps, no
-    approximation. The attributions of a row sum to :math:`F(x) - F(u)` (completeness).
+    An attribution says how much each feature contributed to the change of an output F of the model
+    between a baseline u and a row x of `X`. The attributions of a row sum to
+    :math:`F(x) - F(u)` (completeness).
+
+    - ``method="ig"``, Integrated Gradients [2]_:
+      :math:`(x_j - u_j) \int_0^1 \partial_j F(u + t (x - u)) \, dt`. For linear classifiers the
+      integral has a closed form, Lemma 4.1 of [1]_, which is what is computed: no steps, no
+      approximation. Only the probability of a softmax has none and is integrated numerically.
+    - ``method="shap"`` compares with the mean of F over background rows. For ``output="logit"`` of
+      a linear classifier these are the exact interventional Shapley values,
+      :math:`w_j (x_j - \bar u_j)`. Otherwise they are DeepSHAP values [3]_, those of the classifier
+      taken as a network with one layer: the mean over the background of DeepLIFT's rescale rule.
+      For the output of a logistic function these differ from Shapley values, which take a sum over
+      all subsets of features.
 
     Parameters
     ----------
     model : estimator
         A fitted classifier, or a fitted pipeline that ends in one. What counts is what the model
-        has: ``method="ig"`` takes every estimator with `coef_`, `intercept_`, `classes_` and a
+        has: both methods take every estimator with `coef_`, `intercept_`, `classes_` and a
         `decision_function` that is linear in the features.
     X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
         The rows to explain, as `model` predicts on them. Never changed.
     y : array-like of shape (n_samples,), default=None
         The true labels; needed for ``target="true"`` only.
-    method : {"ig"}, default="ig"
-        Integrated Gradients.
-    output : {"probability", "logit"}, default="probability"
+    method : {"ig", "shap"}, default="ig"
+        The attribution method.
+    output : {"probability", "logit", "loss"}, default="probability"
         The output F. "logit" is the target class's decision function (for a logistic model the
-        log-odds). "probability" is the logistic function of it: with two classes the predicted
-        probability, with more the probability in the class's own one-vs-rest problem, *before* the
-        probabilities of all classes are divided by their sum. A model whose `predict_proba` is
-        something else is refused.
+        log-odds). "probability" is the predicted probability; for more than two classes learned one
+        against the rest that in the class's own problem, *before* the probabilities of all classes
+        are divided by their sum. "loss" is minus the logarithm of the same probability, the loss if
+        the target class is the true one. A model whose `predict_proba` is neither the logistic
+        function nor the softmax of its `decision_function` is refused, except for "logit".
     target : "predicted", "true" or a class label, default="predicted"
         The class whose output is explained: for each row the predicted one or the one in `y`, or
         the same class for all rows. A class that is itself called "predicted" or "true" cannot be
         asked for by its label: the words keep their meaning.
-    baseline : float, array-like of shape (n_features,) or "mean", default=0.0
+    baseline : float, "mean", array-like of shape (n_features,) or table of rows, default=0.0
         The input u that predictions are compared with, in the features' units: one number for all
         features, a row, or the feature means of the data that the model was fitted on (its
         `feature_means_`). A pandas Series is matched by its index where the model knows feature
         names. For a pipeline the row is one of the encoded columns that its last step sees.
+        ``method="shap"`` also takes background rows: a table like `X`, which passes through the
+        transformers of a pipeline as `X` does. It costs time in proportion to their number.
+    groups : "auto", dict or None, default="auto"
+        What the attributions of a pipeline are summed to. "auto": the columns of `X`, however the
+        steps encode, scale, impute, select, reorder or drop them; where `X` has no columns (a list
+        of texts) the encoded ones stay. None: the encoded columns that the last step sees. A dict
+        from names of your own to lists of encoded columns: these groups; every encoded column
+        must be in exactly one. Encoded columns are named as by the transformers'
+        ``get_feature_names_out()``, or 0, 1, ... where these have none.
+    n_steps : int, default=50
+        Nodes of the quadrature, where an integral is taken numerically: for a softmax.
+    batch_size : int, default=None
+        Rows that are computed at a time with numerical integration or background rows; None chooses
+        by memory. The result does not depend on it.
+    return_completeness : bool, default=False
+        Whether to return each row's completeness error too.
 
     Returns
     -------
-    attributions : ndarray, CSR matrix or array, or DataFrame of shape (n_samples, n_features)
-        In units of the output; float32 for float32 `X`, otherwise float64.
+    attributions : ndarray, CSR matrix or array, or DataFrame of shape (n_samples, n_columns)
+        In units of the output; float32 for float32 `X`, otherwise float64. In the container of `X`:
 
         - ndarray for dense `X`.
         - CSR for sparse `X`. With baseline 0 it stores the same entries as `X`. Any other baseline
           adds those columns in which both the baseline and the target class's coefficient are
           non-zero, in every row.
-        - DataFrame with the index and columns of `X` where `X` is one (sparse columns where it
-          holds sparse data).
+        - DataFrame with the index of `X` where `X` is one (sparse columns where it holds sparse
+          data).
 
-        For a pipeline there is one column per *encoded* column, with the names of the transformers'
-        ``get_feature_names_out()`` (0, 1, ... where they have none) in a DataFrame.
+        With ``groups=None`` the container is that of the encoded rows, or a DataFrame with the
+        index of `X`.
+    completeness_error : ndarray of shape (n_samples,)
+        Only with ``return_completeness=True``: the sum of a row's attributions, less
+        :math:`F(x) - F(u)` by the model's own `predict_proba` or `decision_function`.
 
     Raises
     ------
@@ -94,11 +130,18 @@ def explain(
     TypeError
         If `model` has not what `method` needs.
     ValueError
-        If an option is unknown or does not fit the model, or if `X` is not like the data that the
-        model was fitted on.
+        If an option is unknown or does not fit the model, if `X` is not like the data that the
+        model was fitted on, or if ``groups="auto"`` meets a step that makes a column from several.
+
+    Warns
+    -----
+    UserWarning
+        If attributions that were integrated numerically, or whose completeness error is asked for,
+        do not add up.
 
     See Also
     --------
+    AttributionTransformer : The same as a step of a pipeline.
     sklearn_advex.metrics.gini_index : How concentrated an attribution is.
     sklearn_advex.metrics.feature_value_impact : Mean absolute attribution of each column.
 
@@ -109,6 +152,9 @@ def explain(
 
     .. [2] M. Sundararajan, A. Taly, Q. Yan. "Axiomatic Attribution for Deep Networks". ICML 2017.
        https://arxiv.org/abs/1703.01365
+
+    .. [3] S. M. Lundberg, S.-I. Lee. "A Unified Approach to Interpreting Model Predictions".
+       NIPS 2017. https://arxiv.org/abs/1705.07874
 
     Examples
     --------
@@ -123,26 +169,167 @@ def explain(
     >>> bool(np.allclose(A.sum(axis=1), F - F_baseline))
     True
     """
-    check_explain_options(method, output)
+    options = ExplainOptions(method, output, target, baseline, groups, n_steps, batch_size)
+    explanation = attribute_columns(model, X, y, options, return_completeness)
+    attributions = frame_like(explanation.rows, explanation.values, explanation.columns())
+    return (attributions, explanation.error) if return_completeness else attributions
+
+
+class ExplainOptions(NamedTuple):
+    """The options of :func:`explain` that shape the attributions."""
+
+    method: str = "ig"
+    output: str = "probability"
+    target: Any = "predicted"
+    baseline: Any = 0.0
+    groups: Any = "auto"
+    n_steps: int = 50
+    batch_size: int | None = None
+
+    def check(self):
+        """Raise a ValueError if the options that need no model to judge them are wrong."""
+        if self.method not in BACKENDS:
+            raise ValueError(
+                f"method={self.method!r} is unknown. It must be one of {list(BACKENDS)}."
+            )
+        if self.output not in _OUTPUTS:
+            raise ValueError(
+                f"output={self.output!r} is unknown. It must be one of {list(_OUTPUTS)}."
+            )
+        is_auto = isinstance(self.groups, str) and self.groups == "auto"
+        if not (is_auto or self.groups is None or isinstance(self.groups, dict)):
+            raise ValueError(
+                f"groups={self.groups!r} is unknown. It must be 'auto', None or a dict from names"
+                " to lists of encoded columns."
+            )
+        if not _is_count(self.n_steps):
+            raise ValueError(f"n_steps must be a positive integer, got {self.n_steps!r}.")
+        if self.batch_size is not None and not _is_count(self.batch_size):
+            raise ValueError(
+                f"batch_size must be None or a positive integer, got {self.batch_size!r}."
+            )
+
+
+class Explanation(NamedTuple):
+    """Attributions on their way into a container.
+
+    Attributes
+    ----------
+    values : {ndarray, CSR} of shape (n_samples, n_columns)
+    columns : callable
+        ``columns() -> sequence or None``, the names of the columns; None where they have none.
+    rows : array-like, sparse matrix or DataFrame
+        Where to take the index from.
+    error : ndarray of shape (n_samples,) or None
+        Completeness errors, where asked for.
+    """
+
+    values: Any
+    columns: Any
+    rows: Any
+    error: Any
+
+
+def attribute_columns(model, X, y, options, return_completeness=False):
+    """Do what :func:`explain` does, but for the container of the result.
+
+    Parameters
+    ----------
+    model, X, y, return_completeness
+        As for :func:`explain`.
+    options : ExplainOptions
+
+    Returns
+    -------
+    Explanation
+    """
+    options.check()
     last_step, X_encoded = transform_to_last_step(model, X)
-    backend = _choose_backend(last_step, method)
-    attributions = backend.attribute(
-        last_step, X_encoded, y, output=output, target=target, baseline=baseline
+    groups = resolve_groups(options.groups, model, X, X_encoded)
+    attribution = attribute_encoded(model, last_step, X_encoded, y, options)
+    error = None
+    if groups is not None:
+        values = sum_columns(attribution.values, groups, keep_sparse=_is_sparse(X))
+        attribution = attribution._replace(values=values)
+    if return_completeness or not attribution.is_exact:
+        error = check_completeness(attribution, options)
+    if groups is not None:
+        return Explanation(attribution.values, lambda: groups.names, X, error)
+    rows = X_encoded if hasattr(X_encoded, "columns") else X
+    names = partial(encoded_columns, model, X_encoded)
+    return Explanation(attribution.values, names, rows, error)
+
+
+def attribute_encoded(model, last_step, X_encoded, y, options):
+    """Attribute the predictions of the last step of `model` to the columns that it sees.
+
+    Parameters
+    ----------
+    model : estimator
+        Encodes background rows.
+    last_step : estimator
+        What is explained.
+    X_encoded : array-like, sparse matrix or DataFrame
+        What `last_step` predicts on.
+    y : array-like of shape (n_samples,) or None
+    options : ExplainOptions
+
+    Returns
+    -------
+    Attribution
+    """
+    backend = choose_backend(last_step, options.method)
+    baseline = options.baseline
+    if options.method == "shap" and is_background(baseline):
+        _, baseline = transform_to_last_step(model, baseline)
+    return backend.attribute(
+        last_step,
+        X_encoded,
+        y,
+        output=options.output,
+        target=options.target,
+        baseline=baseline,
+        n_steps=options.n_steps,
+        batch_size=options.batch_size,
     )
-    if hasattr(X_encoded, "columns"):
-        return frame_like(X_encoded, attributions, X_encoded.columns)
-    return frame_like(X, attributions, encoded_feature_names(model))
 
 
-def check_explain_options(method, output):
-    """Raise a ValueError if the options that need no model to judge them are unknown."""
-    if method not in BACKENDS:
-        raise ValueError(f"method={method!r} is unknown. It must be one of {list(BACKENDS)}.")
-    if output not in _OUTPUTS:
-        raise ValueError(f"output={output!r} is unknown. It must be one of {list(_OUTPUTS)}.")
+def check_completeness(attribution, options):
+    """Return each row's completeness error, and warn if it is more than rounding.
+
+    Parameters
+    ----------
+    attribution : Attribution
+    options : ExplainOptions
+
+    Returns
+    -------
+    error : ndarray of shape (n_samples,)
+    """
+    error, is_broken = completeness(attribution)
+    if is_broken.any():
+        advice = "The model's outputs are not what its attributes promise."
+        if not attribution.is_exact:
+            advice = f"Raise n_steps above {options.n_steps}."
+        warnings.warn(
+            f"The attributions of {is_broken.sum()} of {is_broken.size} rows do not sum to the"
+            f" change of the output, by up to {np.abs(error).max():.2g}. {advice}",
+            UserWarning,
+            stacklevel=4,
+        )
+    return error
 
 
-def _choose_backend(model, method):
+def _is_count(number):
+    return isinstance(number, Integral) and number >= 1 and not isinstance(number, bool)
+
+
+def _is_sparse(X):
+    """Whether rows are sparse: a matrix, an array, or a DataFrame of sparse columns."""
+    return sparse.issparse(X) or hasattr(X, "sparse")
+
+
+def choose_backend(model, method):
     """Return the first backend of a method whose requirements a model meets."""
     refusals = []
     for backend in BACKENDS[method]:

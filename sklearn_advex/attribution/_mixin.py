@@ -7,7 +7,18 @@ class ExplainMixin:
     """Mixin that adds :meth:`explain` to an estimator which one of the attribution methods fits."""
 
     def explain(
-        self, X, y=None, *, method="ig", output="probability", target="predicted", baseline=0.0
+        self,
+        X,
+        y=None,
+        *,
+        method="ig",
+        output="probability",
+        target="predicted",
+        baseline=0.0,
+        groups="auto",
+        n_steps=50,
+        batch_size=None,
+        return_completeness=False,
     ):
         """Attribute each prediction to the features; see :func:`sklearn_advex.explain`.
 
@@ -17,18 +28,41 @@ class ExplainMixin:
             The rows to explain.
         y : array-like of shape (n_samples,), default=None
             The true labels; needed for ``target="true"`` only.
-        method : {"ig"}, default="ig"
-            Integrated Gradients.
-        output : {"probability", "logit"}, default="probability"
+        method : {"ig", "shap"}, default="ig"
+            Integrated Gradients, or SHAP values against background rows.
+        output : {"probability", "logit", "loss"}, default="probability"
             The model output that is attributed.
         target : "predicted", "true" or a class label, default="predicted"
             The class whose output is attributed.
-        baseline : float, array-like of shape (n_features,) or "mean", default=0.0
-            The input that predictions are compared with.
+        baseline : float, array-like or "mean", default=0.0
+            The input that predictions are compared with: a number, a row, or with ``method="shap"``
+            several rows.
+        groups : "auto", dict or None, default="auto"
+            Sum the attributions over groups of features; "auto" and None leave them as they are.
+        n_steps : int, default=50
+            Nodes of a numerical integration, where there is one.
+        batch_size : int, default=None
+            Rows that are computed at a time, where memory asks for it.
+        return_completeness : bool, default=False
+            Whether to return each row's completeness error too.
 
         Returns
         -------
         attributions : ndarray, sparse matrix or DataFrame of shape (n_samples, n_features)
             In the container of `X`; row i sums to output(X[i]) - output(baseline).
+        completeness_error : ndarray of shape (n_samples,)
+            By how much it does not; only with ``return_completeness=True``.
         """
-        return explain(self, X, y, method=method, output=output, target=target, baseline=baseline)
+        return explain(
+            self,
+            X,
+            y,
+            method=method,
+            output=output,
+            target=target,
+            baseline=baseline,
+            groups=groups,
+            n_steps=n_steps,
+            batch_size=batch_size,
+            return_completeness=return_completeness,
+        )

@@ -4,7 +4,8 @@ import sys
 from numbers import Real
 
 import numpy as np
-from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils.validation import validate_data
 
 
 def resolve_target(target, classes, X, y):
@@ -88,11 +89,52 @@ def resolve_baseline(baseline, model, n_features):
     if row is None or row.shape != (n_features,):
         raise ValueError(
             f"baseline must be a number, 'mean' or one row of {n_features} numbers, one per feature"
-            f" that {type(model).__name__} was fitted on; got {_outline(baseline, row)}."
+            f" that {type(model).__name__} was fitted on; got {_outline(baseline, row)}. Several"
+            " rows, a background, go with method='shap'."
         )
     if not np.isfinite(row).all():
         raise ValueError("baseline contains NaN or infinity; every entry must be a finite number.")
     return row
+
+
+def resolve_background(baseline, model, n_features):
+    """Turn `baseline` into background rows.
+
+    Parameters
+    ----------
+    baseline : array-like, sparse matrix or DataFrame of shape (n_background, n_features)
+        Or a single baseline, as for :func:`resolve_baseline`.
+    model : fitted estimator
+    n_features : int
+
+    Returns
+    -------
+    rows : {ndarray, CSR} of shape (n_background, n_features), float64
+    """
+    if not is_background(baseline):
+        return resolve_baseline(baseline, model, n_features)[np.newaxis]
+    options = {"accept_sparse": "csr", "dtype": np.float64}
+    try:
+        if hasattr(baseline, "columns"):
+            return validate_data(model, baseline, reset=False, **options)
+        rows = check_array(baseline, **options)  # no names to compare: go by position
+    except ValueError as error:
+        raise ValueError(f"baseline cannot serve as background rows: {error}") from error
+    if rows.shape[1] != n_features:
+        raise ValueError(
+            f"baseline has rows of {rows.shape[1]} numbers, but {type(model).__name__} was fitted"
+            f" on {n_features} features."
+        )
+    return rows
+
+
+def is_background(baseline):
+    """Whether `baseline` is a table of rows, rather than one row or a number."""
+    if isinstance(baseline, str | Real):
+        return False
+    if hasattr(baseline, "shape"):
+        return len(baseline.shape) == 2
+    return isinstance(baseline, list | tuple) and np.ndim(np.asarray(baseline, dtype=object)) == 2
 
 
 def _outline(baseline, row):

@@ -7,6 +7,8 @@ from sklearn_advex.model_selection._scorers import (
     gini_scorer,
     make_adversarial_accuracy_scorer,
     make_gini_scorer,
+    make_stability_scorer,
+    stability_scorer,
 )
 
 __all__ = [
@@ -15,5 +17,7 @@ __all__ = [
     "gini_scorer",
     "make_adversarial_accuracy_scorer",
     "make_gini_scorer",
+    "make_stability_scorer",
     "most_concise",
+    "stability_scorer",
 ]

@@ -14,13 +14,19 @@ from sklearn.utils import indexable
 from sklearn_advex._utils._pipeline import transform_to_last_step
 from sklearn_advex._utils._sampling import evenly_spaced
 from sklearn_advex._utils._sklearn_compat import safe_indexing
-from sklearn_advex.attribution import explain
-from sklearn_advex.attribution._explain import check_explain_options
+from sklearn_advex.attribution import attribution_stability
+from sklearn_advex.attribution._explain import ExplainOptions, attribute_columns
 from sklearn_advex.metrics import gini_index
 
 
 def make_gini_scorer(
-    *, method="ig", output="probability", target="predicted", baseline=0.0, max_samples=None
+    *,
+    method="ig",
+    output="probability",
+    target="predicted",
+    baseline=0.0,
+    groups=None,
+    max_samples=None,
 ):
     """Make a scorer of how concentrated a model's explanations are.
 
@@ -33,14 +39,18 @@ def make_gini_scorer(
 
     Parameters
     ----------
-    method : {"ig"}, default="ig"
+    method : {"ig", "shap"}, default="ig"
         The attribution method; this and the next three as for :func:`sklearn_advex.explain`.
-    output : {"probability", "logit"}, default="probability"
+    output : {"probability", "logit", "loss"}, default="probability"
         The model output that is attributed.
     target : "predicted", "true" or a class label, default="predicted"
         The class whose output is attributed. For "true" the scorer must be called with `y`.
-    baseline : float, array-like of shape (n_features,) or "mean", default=0.0
+    baseline : float, "mean", array-like of shape (n_features,) or table of rows, default=0.0
         The input that predictions are compared with.
+    groups : None, "auto" or dict, default=None
+        The columns whose attributions are compared, for a pipeline: None the encoded ones that the
+        last step sees, as in the paper; "auto" those of `X`; a dict groups of your own. The last
+        two as for :func:`sklearn_advex.explain`.
     max_samples : int, default=None
         Explain at most that many rows, at equal distances in the order of `X` and starting with the
         first: the choice is the same in every call, and no part of sorted data is left out. None
@@ -50,14 +60,13 @@ def make_gini_scorer(
     -------
     scorer : callable
         ``scorer(estimator, X, y=None) -> float``. `estimator` is a fitted model, or a pipeline that
-        ends in one; then `X` is the pipeline's own input, and the Gini index that of the encoded
-        columns which the last step sees. It can be pickled and passed to every `scoring` parameter
-        of scikit-learn.
+        ends in one; then `X` is the pipeline's own input. It can be pickled and passed to every
+        `scoring` parameter of scikit-learn.
 
     Raises
     ------
     ValueError
-        If `method` or `output` is unknown, or `max_samples` is not a positive integer.
+        If `method`, `output` or `groups` is unknown, or `max_samples` is not a positive integer.
 
     See Also
     --------
@@ -78,10 +87,81 @@ def make_gini_scorer(
     >>> scores.shape
     (5,)
     """
-    check_explain_options(method, output)
-    if max_samples is not None and (not isinstance(max_samples, Integral) or max_samples < 1):
-        raise ValueError(f"max_samples must be None or a positive integer, got {max_samples!r}.")
-    return _GiniScorer(method, output, target, baseline, max_samples)
+    ExplainOptions(method, output, groups=groups).check()
+    _check_max_samples(max_samples)
+    return _GiniScorer(method, output, target, baseline, groups, max_samples)
+
+
+def make_stability_scorer(
+    *,
+    epsilon=None,
+    method="ig",
+    output="loss",
+    target="true",
+    baseline=0.0,
+    n_iter=50,
+    max_samples=None,
+):
+    """Make a scorer of how little an allowed change of a row can move its explanation.
+
+    Its score is minus the mean over the rows of the worst-case l1 change of their attributions:
+    never above 0, and the larger (the nearer to 0) the more stable. With the defaults it is exact
+    for linear classifiers with logistic loss: minus what the adversary adds to the mean loss.
+
+    Parameters
+    ----------
+    epsilon : float or array-like of shape (n_features,), default=None
+        How far each feature may be changed, in its own units (those of the encoded columns for a
+        pipeline). None takes the `epsilon` of each model itself, which models that were trained for
+        different ones cannot be compared by: pass a number for that.
+    method : {"ig", "shap"}, default="ig"
+        The attribution method; this and the next four as for
+        :func:`sklearn_advex.attribution.attribution_stability`.
+    output : {"loss", "logit", "probability"}, default="loss"
+        The model output that is attributed.
+    target : "true", "predicted" or a class label, default="true"
+        The class whose output is attributed. For "true" the scorer must be called with `y`.
+    baseline : float, "mean", array-like of shape (n_features,) or table of rows, default=0.0
+        The input that predictions are compared with.
+    n_iter : int, default=50
+        Rounds of a search, where there is no formula: for ``output="probability"``.
+    max_samples : int, default=None
+        Look at that many rows at most, chosen as by :func:`make_gini_scorer`.
+
+    Returns
+    -------
+    scorer : callable
+        ``scorer(estimator, X, y=None) -> float``. It can be pickled and passed to every `scoring`
+        parameter of scikit-learn.
+
+    Raises
+    ------
+    ValueError
+        If `method` or `output` is unknown, or `max_samples` is not a positive integer.
+
+    See Also
+    --------
+    stability_scorer : The scorer with all defaults.
+    sklearn_advex.attribution.attribution_stability : The change of each single row.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklearn_advex.model_selection import make_stability_scorer
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> scorer = make_stability_scorer(epsilon=0.1)
+    >>> for C in (100.0, 0.01):
+    ...     model = make_pipeline(StandardScaler(), LogisticRegression(C=C)).fit(X, y)
+    ...     print(f"{scorer(model, X, y):.2f}")
+    -1.33
+    -0.07
+    """
+    ExplainOptions(method, output).check()
+    _check_max_samples(max_samples)
+    return _StabilityScorer(epsilon, method, output, target, baseline, n_iter, max_samples)
 
 
 def make_adversarial_accuracy_scorer(*, epsilon=None):
@@ -116,38 +196,58 @@ class _GiniScorer:
     output: str
     target: Any
     baseline: Any
+    groups: Any
     max_samples: int | None
 
     def __call__(self, estimator, X, y=None):
         """Return the mean Gini index of the attributions of the rows of `X`."""
-        X, y = self._choose_rows(X, y)
-        # Not left to `explain`, which would name encoded columns that nobody looks at here.
-        model, X = transform_to_last_step(estimator, X)
-        attributions = explain(
-            model,
-            X,
-            y,
-            method=self.method,
-            output=self.output,
-            target=self.target,
-            baseline=self.baseline,
-        )
+        X, y = _choose_rows(X, y, self.max_samples)
+        options = ExplainOptions(self.method, self.output, self.target, self.baseline, self.groups)
+        # Not `explain`: nobody looks at a frame with the names of encoded columns here.
+        attributions = attribute_columns(estimator, X, y, options).values
         return float(np.mean(gini_index(attributions, zero_division=0.0)))
-
-    def _choose_rows(self, X, y):
-        """Return the rows to explain."""
-        if self.max_samples is None:
-            return X, y
-        X, y = indexable(X, y)
-        n_samples = X.shape[0] if hasattr(X, "shape") else len(X)
-        rows = evenly_spaced(n_samples, self.max_samples)
-        return safe_indexing(X, rows), None if y is None else safe_indexing(y, rows)
 
     def __repr__(self):
         return (
             f"make_gini_scorer(method={self.method!r}, output={self.output!r},"
-            f" target={self.target!r}, baseline={self.baseline!r},"
+            f" target={self.target!r}, baseline={self.baseline!r}, groups={self.groups!r},"
             f" max_samples={self.max_samples!r})"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _StabilityScorer:
+    """See :func:`make_stability_scorer`."""
+
+    epsilon: Any
+    method: str
+    output: str
+    target: Any
+    baseline: Any
+    n_iter: int
+    max_samples: int | None
+
+    def __call__(self, estimator, X, y=None):
+        """Return minus the mean worst-case change of the attributions of the rows of `X`."""
+        X, y = _choose_rows(X, y, self.max_samples)
+        stability = attribution_stability(
+            estimator,
+            X,
+            y,
+            epsilon=self.epsilon,
+            method=self.method,
+            output=self.output,
+            target=self.target,
+            baseline=self.baseline,
+            n_iter=self.n_iter,
+        )
+        return -float(stability.change.mean())
+
+    def __repr__(self):
+        return (
+            f"make_stability_scorer(epsilon={self.epsilon!r}, method={self.method!r},"
+            f" output={self.output!r}, target={self.target!r}, baseline={self.baseline!r},"
+            f" n_iter={self.n_iter!r}, max_samples={self.max_samples!r})"
         )
 
 
@@ -174,8 +274,26 @@ class _AdversarialAccuracyScorer:
         return f"make_adversarial_accuracy_scorer(epsilon={self.epsilon!r})"
 
 
+def _check_max_samples(max_samples):
+    if max_samples is not None and (not isinstance(max_samples, Integral) or max_samples < 1):
+        raise ValueError(f"max_samples must be None or a positive integer, got {max_samples!r}.")
+
+
+def _choose_rows(X, y, max_samples):
+    """Return at most `max_samples` rows at equal distances, and their labels."""
+    if max_samples is None:
+        return X, y
+    X, y = indexable(X, y)
+    n_samples = X.shape[0] if hasattr(X, "shape") else len(X)
+    rows = evenly_spaced(n_samples, max_samples)
+    return safe_indexing(X, rows), None if y is None else safe_indexing(y, rows)
+
+
 #: Mean Gini index of the Integrated Gradients of the predicted class's probability, baseline 0.
 gini_scorer = make_gini_scorer()
 
 #: Worst-case accuracy under each model's own epsilon.
 adversarial_accuracy_scorer = make_adversarial_accuracy_scorer()
+
+#: Minus what the adversary adds to the mean logistic loss, under each model's own epsilon.
+stability_scorer = make_stability_scorer()

@@ -262,7 +262,8 @@ def test_blocks(monkeypatch, n_classes):
         whole = explain(model, X, truth, target=target, baseline=0.2)
         with monkeypatch.context() as patch:
             patch.setattr("sklearn_advex.attribution._linear._BLOCK_SIZE", 7 * N_FEATURES)
-            patch.setattr("sklearn_advex.attribution._linear._SCORE_BLOCK_SIZE", 11 * N_FEATURES)
+            score_block = "sklearn_advex.attribution._linear_problem._SCORE_BLOCK_SIZE"
+            patch.setattr(score_block, 11 * N_FEATURES)
             parts = explain(model, X, truth, target=target, baseline=0.2)
         np.testing.assert_allclose(parts, whole, rtol=1e-13)
 
@@ -385,22 +386,70 @@ def test_sparse_coefficients():
 
 
 @pytest.mark.parametrize("scale", [1.0, 100.0])
-def test_softmax_is_refused(scale):
+@pytest.mark.parametrize("output", ["probability", "loss"])
+def test_softmax(scale, output):
     # With the large scale all samples are classified with certainty: only the way there differs.
     X = scale * np.repeat(np.eye(3), 10, axis=0)
-    model = LogisticRegression(C=100.0).fit(X, np.repeat([0, 1, 2], 10))
-    with pytest.raises(ValueError, match=r"predict_proba of LogisticRegression.*output='logit'"):
-        explain(model, X)
-    with pytest.raises(ValueError, match="predict_proba of LogisticRegression"):
-        explain(model, X[:1])
-    assert explain(model, X, output="logit").any()
+    model = LogisticRegression(C=1.0).fit(X, np.repeat([0, 1, 2], 10))
+    u = np.array([0.1, 0.2, -0.3])
+    F = model.predict_proba(np.vstack([u, X]))
+    F = -np.log(F) if output == "loss" else F
+    for label in range(3):
+        A = explain(model, X, output=output, target=label, baseline=u, n_steps=400)
+        np.testing.assert_allclose(A.sum(axis=1), F[1:, label] - F[0, label], rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("output", ["probability", "loss"])
+@pytest.mark.parametrize("baseline", [0.0, 0.4])
+def test_softmax_equals_captum(output, baseline):
+    import torch
+    from captum.attr import IntegratedGradients
+
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 4)) * (rng.random((60, 4)) < 0.7)
+    model = LogisticRegression().fit(X, np.digitize(X[:, 0], [-0.3, 0.3]))
+    linear = torch.nn.Linear(4, 3).double()
+    linear.weight.data = torch.tensor(model.coef_)
+    linear.bias.data = torch.tensor(model.intercept_)
+    head = torch.nn.LogSoftmax(1) if output == "loss" else torch.nn.Softmax(1)
+    expected = (
+        IntegratedGradients(torch.nn.Sequential(linear, head))
+        .attribute(
+            torch.tensor(X),
+            baselines=torch.full((1, 4), baseline).double(),
+            target=torch.tensor(model.predict(X)),
+            n_steps=60,
+            method="gausslegendre",
+        )
+        .detach()
+        .numpy()
+    )
+    expected = -expected if output == "loss" else expected
+    for container in (np.array, sparse.csr_array):
+        A = explain(model, container(X), output=output, baseline=baseline, n_steps=60, batch_size=7)
+        A = A.toarray() if sparse.issparse(A) else A
+        # captum keeps the nodes of the quadrature in float32.
+        np.testing.assert_allclose(A, expected, rtol=2e-6, atol=1e-9)
+    single = explain(model, X.astype(np.float32), output=output, baseline=baseline)
+    assert single.dtype == np.float32
+    np.testing.assert_allclose(single, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_too_few_steps_are_told():
+    X = np.repeat(np.eye(3), 10, axis=0)
+    model = LogisticRegression(C=1e4).fit(X, np.repeat([0, 1, 2], 10))
+    with pytest.warns(UserWarning, match=r"of 30 rows do not sum.*Raise n_steps above 3\."):
+        _, error = explain(model, X, baseline=-1.0, n_steps=3, return_completeness=True)
+    assert np.abs(error).max() > 1e-3
+    _, error = explain(model, X, baseline=-1.0, n_steps=200, return_completeness=True)
+    assert np.abs(error).max() < 1e-8
 
 
 @pytest.mark.parametrize(
     ("estimator", "message"),
     [
         (LinearSVC(), "output='probability' needs predict_proba, which LinearSVC does not have"),
-        (SGD(loss="modified_huber"), "predict_proba of SGDClassifier is not the logistic function"),
+        (SGD(loss="modified_huber"), "predict_proba of SGDClassifier is neither the logistic"),
     ],
 )
 @pytest.mark.parametrize("scale", [1.0, 1e3])
@@ -450,7 +499,7 @@ def test_models_without_what_it_takes():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"method": "shapley"}, r"method='shapley' is unknown. It must be one of \['ig'\]"),
+        ({"method": "shapley"}, r"method='shapley' is unknown. It must be one of \['ig', 'shap'\]"),
         ({"output": "proba"}, r"output='proba' is unknown.*'probability', 'logit'"),
         ({"target": "c"}, r"target='c' is unknown.*'predicted', 'true'.*\['a', 'b'\]"),
         ({"target": ["a"]}, r"target=\['a'\] is unknown"),
@@ -565,7 +614,7 @@ def test_pipeline(mixed, sparse_threshold, nested):
     model = LogisticRegression()
     steps = [encoder, Pipeline([("model", model)])] if nested else [encoder, model]
     pipeline = make_pipeline(*steps).fit(frame, y)
-    A = explain(pipeline, frame, target="yes")
+    A = explain(pipeline, frame, target="yes", groups=None)
     assert A.columns.tolist() == [
         "onehotencoder__colour_blue",
         "onehotencoder__colour_green",
@@ -585,7 +634,7 @@ def test_names_pass_through_nested_pipelines(mixed):
     frame, y = mixed
     encoder = make_column_transformer((OneHotEncoder(sparse_output=False), ["colour"]))
     pipeline = make_pipeline(encoder, make_pipeline(StandardScaler(), LogisticRegression()))
-    A = explain(pipeline.fit(frame, y), frame)
+    A = explain(pipeline.fit(frame, y), frame, groups=None)
     assert A.columns[0] == "onehotencoder__colour_blue"
 
 
@@ -604,7 +653,7 @@ def test_pipeline_of_steps_without_names(mixed):
     X = frame[["size"]]
     square = FunctionTransformer(lambda X: np.c_[X, np.square(X)])
     pipeline = make_pipeline(square, LogisticRegression()).fit(X, y)
-    A = explain(pipeline, X)
+    A = explain(pipeline, X, groups=None)
     assert A.columns.tolist() == [0, 1]
     pd.testing.assert_index_equal(A.index, X.index)
 
@@ -613,8 +662,9 @@ def test_pipeline_on_arrays_and_text():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(40, 4))
     pipeline = make_pipeline(PCA(2), "passthrough", LogisticRegression()).fit(X, X[:, 0] > 0)
-    assert isinstance(explain(pipeline, X), np.ndarray)
-    assert explain(pipeline, X).shape == (40, 2)
+    A = explain(pipeline, X, groups=None)
+    assert isinstance(A, np.ndarray)
+    assert A.shape == (40, 2)
     text = ["good film", "bad film", "good", "bad"]
     pipeline = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(text, [1, 0, 1, 0])
     A = explain(pipeline, text, target=1)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sklearn_advex.attribution._linear import logistic_slope
+from sklearn_advex._utils._slopes import logistic_slope
 
 scores = st.floats(-700, 700) | st.floats(-1, 1) | st.floats(-1e-300, 1e-300)
 

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from sklearn_advex.metrics import feature_value_impact
+from sklearn_advex.metrics import feature_impact, feature_value_impact
 
 
 @pytest.fixture
@@ -63,3 +63,50 @@ def test_dtype_and_input_not_changed(attributions):
 def test_bad_input(A, message):
     with pytest.raises(ValueError, match=message):
         feature_value_impact(A)
+
+
+def encoded():
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(30, 5))
+
+
+def test_feature_impact_by_hand():
+    A = encoded()
+    column = np.abs(A).mean(axis=0)
+    expected = pd.Series({"b": column[3] + column[0], "a": column[[1, 2, 4]].sum()}, name="impact")
+    for groups in ({"b": [3, 0], "a": [4, 2, 1]}, {"b": np.array([0, 3]), "a": (1, 2, 4)}):
+        pd.testing.assert_series_equal(feature_impact(A, groups), expected)
+        pd.testing.assert_series_equal(feature_impact(sparse.csr_array(A), groups), expected)
+    for groups in (["b", "a", "a", "b", "a"], np.array(["b", "a", "a", "b", "a"])):
+        pd.testing.assert_series_equal(feature_impact(A, groups), expected)
+    assert feature_impact(A, [7, 3, 3, 7, 3]).index.tolist() == [7, 3]
+
+
+def test_feature_impact_of_frames():
+    frame = pd.DataFrame(encoded(), columns=list("vwxyz"))
+    column = feature_value_impact(frame)
+    impact = feature_impact(frame, {"one": "v", "rest": ["z", "y", "x", "w"]})
+    assert impact["one"] == column["v"]
+    assert impact["rest"] == pytest.approx(column[list("wxyz")].sum(), rel=1e-14)
+    single = feature_impact(frame.astype(np.float32), ["a"] * 5)
+    assert single.dtype == np.float32
+
+
+def test_feature_impact_is_not_the_impact_of_sums():
+    A = np.array([[1.0, -1.0]])
+    assert feature_impact(A, ["a", "a"])["a"] == 2.0
+    assert feature_impact(A.sum(axis=1, keepdims=True), ["a"])["a"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        (["a"] * 4, "groups names the feature of 4 columns, but A has 5"),
+        ({"a": [0, 1, 2, 3]}, "groups leaves out columns: 4"),
+        ({"a": [0, 1, 2, 3], "b": [3, 4]}, "groups holds columns more than once: 3"),
+        ({"a": [0, 1, 2, 3, 4, 5]}, "groups names unknown columns: 5"),
+    ],
+)
+def test_bad_groups(groups, message):
+    with pytest.raises(ValueError, match=message):
+        feature_impact(encoded(), groups)

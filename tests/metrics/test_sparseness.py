@@ -1,12 +1,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import sparse
 
-from sklearn_advex.metrics import gini_index
+from sklearn_advex.metrics import gini_index, sparseness_gain
 
 # Multiples of 1/8 up to 1024: sums and differences of a few of them are exact.
 entries = st.integers(-8192, 8192).map(lambda k: k / 8)
@@ -203,3 +203,42 @@ def test_other_bad_input():
         gini_index([1.0], zero_division="warn")
     with pytest.raises(ValueError, match="not compatible with arrays"):
         gini_index(["a", "b"])
+
+
+def sparseness_of_quantus(a):
+    """Sparseness as the Quantus library defines it for one attribution of any shape.
+
+    Absolute values, divided by the largest, 1e-7 added, sorted, then
+    ``sum((2 i - n - 1) a_i) / (n sum(a_i))`` with i from 1 to n.
+    """
+    a = np.abs(np.array(a, dtype=float).flatten())
+    a = a / a.max() + 1e-7
+    a = np.sort(a)
+    total = sum((2 * i - len(a) - 1) * entry for i, entry in enumerate(a, start=1))
+    return total / (len(a) * np.sum(a))
+
+
+@given(arrays(float, st.integers(1, 60), elements=st.floats(-100, 100)))
+def test_equals_the_sparseness_of_quantus(v):
+    assume(np.abs(v).max() > 1e-3)
+    # The offset takes up to n * 1e-7 of the sum.
+    assert gini_index(v) == pytest.approx(sparseness_of_quantus(v), abs=1e-6 * len(v))
+
+
+def test_gain_is_the_difference_row_by_row():
+    rng = np.random.default_rng(0)
+    A, B = rng.normal(size=(2, 20, 5)) ** 3
+    A[0] = 0.0
+    expected = [gini_by_pairs(a) - gini_by_pairs(b) for a, b in zip(A[1:], B[1:], strict=True)]
+    gain = sparseness_gain(A, B)
+    np.testing.assert_allclose(gain[1:], expected, atol=1e-12)
+    assert gain[0] == pytest.approx(-gini_index(B[0]), rel=1e-14)
+    np.testing.assert_array_equal(sparseness_gain(B, A), -gain)
+    np.testing.assert_allclose(sparseness_gain(sparse.csr_array(A), pd.DataFrame(B)), gain)
+    assert gain.mean() == pytest.approx(gini_index(A).mean() - gini_index(B).mean())
+
+
+@pytest.mark.parametrize("shapes", [((3, 4), (3, 5)), ((3, 4), (2, 4)), ((4,), (4,))])
+def test_gain_of_other_shapes(shapes):
+    with pytest.raises(ValueError, match="the same rows and features, got shapes"):
+        sparseness_gain(*map(np.ones, shapes))

@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
-from sklearn_advex.attribution import explain
+from sklearn_advex.attribution import attribution_stability, explain
 from sklearn_advex.linear_model import AdversarialLogisticRegression
 from sklearn_advex.metrics import gini_index
 from sklearn_advex.model_selection import (
@@ -23,7 +23,9 @@ from sklearn_advex.model_selection import (
     gini_scorer,
     make_adversarial_accuracy_scorer,
     make_gini_scorer,
+    make_stability_scorer,
     most_concise,
+    stability_scorer,
 )
 
 
@@ -85,7 +87,7 @@ def test_gini_of_wide_encodings_makes_no_frame(monkeypatch):
     frame = pd.DataFrame({"text": ["good film", "bad film", "good", "bad"]})
     encoder = make_column_transformer((TfidfVectorizer(), "text"), sparse_threshold=1.0)
     model = make_pipeline(encoder, LogisticRegression()).fit(frame, [1, 0, 1, 0])
-    expected = gini_index(explain(model, frame)).mean()
+    expected = gini_index(explain(model, frame, groups=None)).mean()
     monkeypatch.delattr(pd.DataFrame.sparse, "from_spmatrix")
     assert gini_scorer(model, frame) == pytest.approx(expected, rel=1e-12)
 
@@ -257,3 +259,80 @@ def test_a_search_with_these_parts_can_be_cloned_and_shown(pipeline):
         again = clone(search)
     assert "most_concise(max_drop=0.02" in repr(again)
     np.testing.assert_array_equal(again.scoring["gini"].baseline, np.ones(30))
+
+
+def test_gini_of_original_columns(cancer):
+    X, y = cancer
+    frame = pd.DataFrame(
+        {"size": X["mean area"], "colour": np.where(X["mean texture"] > 20, "red", "blue")}
+    )
+    encoder = make_column_transformer((OneHotEncoder(), ["colour"]), (StandardScaler(), ["size"]))
+    model = make_pipeline(encoder, LogisticRegression()).fit(frame, y)
+    columns = gini_index(explain(model, frame)).mean()
+    encoded = gini_index(explain(model, frame, groups=None)).mean()
+    assert columns != pytest.approx(encoded, abs=0.05)
+    assert make_gini_scorer(groups="auto")(model, frame) == pytest.approx(columns, rel=1e-12)
+    assert gini_scorer(model, frame) == pytest.approx(encoded, rel=1e-12)
+    with pytest.raises(ValueError, match="groups='columns' is unknown"):
+        make_gini_scorer(groups="columns")
+
+
+@pytest.mark.parametrize("max_samples", [None, 7])
+def test_stability_is_minus_the_mean_change(cancer, max_samples):
+    X, y = cancer
+    pipeline = make_pipeline(StandardScaler(), AdversarialLogisticRegression(0.1)).fit(X, y)
+    rows = np.arange(len(X)) if max_samples is None else np.arange(7) * len(X) // 7
+    expected = -attribution_stability(pipeline, X.iloc[rows], y.iloc[rows]).change.mean()
+    scorer = make_stability_scorer(max_samples=max_samples)
+    score = scorer(pipeline, X, y)
+    assert type(score) is float
+    assert score == pytest.approx(expected, rel=1e-12)
+    if max_samples is None:
+        # Theorem 5.1: what the adversary adds to the log loss.
+        worst = pipeline[-1].perturb(pipeline[:-1].transform(X), y)
+        proba = pipeline[-1].predict_log_proba(worst)[np.arange(len(y)), y].mean()
+        natural = pipeline.predict_log_proba(X)[np.arange(len(y)), y].mean()
+        assert score == pytest.approx(proba - natural, rel=1e-9)
+        assert stability_scorer(pipeline, X, y) == score
+
+
+def test_stability_passes_its_options_on(cancer, pipeline):
+    X, _ = cancer
+    options = {"epsilon": 0.2, "output": "probability", "target": "predicted", "n_iter": 2}
+    scorer = pickle.loads(pickle.dumps(make_stability_scorer(**options, baseline=0.5)))
+    expected = -attribution_stability(pipeline, X, baseline=0.5, **options).change.mean()
+    assert scorer(pipeline, X) == pytest.approx(expected, rel=1e-12)
+    assert "n_iter=2" in repr(scorer)
+    for bad in ({"output": "score"}, {"method": "lime"}, {"max_samples": 0}):
+        with pytest.raises(ValueError, match=next(iter(bad))):
+            make_stability_scorer(**bad)
+
+
+def test_all_scores_together_on_spambase(openml):
+    X, y = openml("spambase")
+    pipeline = make_pipeline(StandardScaler(), AdversarialLogisticRegression(alpha=1e-3))
+    scoring = {
+        "accuracy": "accuracy",
+        "gini": gini_scorer,
+        "adversarial_accuracy": make_adversarial_accuracy_scorer(epsilon=0.05),
+        "stability": make_stability_scorer(epsilon=0.05),
+    }
+    search = GridSearchCV(
+        pipeline,
+        {"adversariallogisticregression__epsilon": [0.0, 0.05, 0.2]},
+        scoring=scoring,
+        refit=most_concise(max_drop=0.03),
+        cv=3,
+        n_jobs=2,
+        error_score="raise",
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        search.fit(X, y)
+    scores = pd.DataFrame(search.cv_results_).filter(like="mean_test_")
+    assert np.isfinite(scores).all(axis=None)
+    # A stronger adversary in training: more concise and more stable.
+    assert scores["mean_test_gini"].is_monotonic_increasing
+    assert scores["mean_test_stability"].is_monotonic_increasing
+    assert (scores["mean_test_stability"] < 0).all()
+    assert scores["mean_test_adversarial_accuracy"][1] > scores["mean_test_adversarial_accuracy"][0]

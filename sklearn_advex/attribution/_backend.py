@@ -1,0 +1,73 @@
+"""What an attribution method hands over, whatever model it explains."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+# How far attributions may be from adding up, relative to what they are sums and differences of: far
+# above the rounding of float32, far below what anyone would call an explanation.
+_TOLERANCE = 1e-5
+
+
+class Attribution(NamedTuple):
+    """Attributions, and what they should add up to.
+
+    Attributes
+    ----------
+    values : {ndarray, CSR} of shape (n_samples, n_features)
+    outputs : callable
+        ``outputs() -> F_x, F_baseline``, two ndarrays of shape (n_samples,): the model's own output
+        for each row, and for what the row is compared with (the mean over several baselines).
+    is_exact : bool
+        Whether the values follow from a closed form, so that they add up by construction.
+    """
+
+    values: np.ndarray
+    outputs: Callable
+    is_exact: bool
+
+
+class Backend(NamedTuple):
+    """A way to compute attributions, and the models that it can do so for.
+
+    Attributes
+    ----------
+    models : str
+        Those models, in words for an error message.
+    requires : tuple of str
+        Attributes that a fitted model must have.
+    attribute : callable
+        ``attribute(model, X, y, *, output, target, baseline, n_steps, batch_size) -> Attribution``;
+        validates `X`.
+    worst_change : callable or None
+        ``worst_change(model, X, y, *, output, target, epsilon) -> ndarray or None``: the largest l1
+        change of each row's attributions by formula, None where there is none for the output.
+    """
+
+    models: str
+    requires: tuple[str, ...]
+    attribute: Callable
+    worst_change: Callable | None = None
+
+
+def completeness(attribution):
+    """Compare the sums of attributions with the changes of the output that they explain.
+
+    Parameters
+    ----------
+    attribution : Attribution
+
+    Returns
+    -------
+    error : ndarray of shape (n_samples,)
+        Sum of a row's attributions, less the change of the output.
+    is_broken : ndarray of bool of shape (n_samples,)
+        Whether that is more than rounding.
+    """
+    values = attribution.values
+    F_x, F_baseline = attribution.outputs()
+    total = np.asarray(values.sum(axis=1, dtype=np.float64)).ravel()
+    error = total - (F_x - F_baseline)
+    scale = np.asarray(abs(values).sum(axis=1)).ravel() + np.abs(F_x) + np.abs(F_baseline)
+    return error, ~(np.abs(error) <= _TOLERANCE * scale)  # NaN is broken

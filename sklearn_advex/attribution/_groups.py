@@ -1,0 +1,143 @@
+"""Attributions of encoded columns summed to those of the columns that the user knows."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+from sklearn_advex._utils._groups import positions_of_groups
+from sklearn_advex._utils._pipeline import encoded_column_origins, encoded_feature_names
+
+
+class ColumnGroups(NamedTuple):
+    """What encoded columns are summed to.
+
+    Attributes
+    ----------
+    group_of_column : ndarray of int of shape (n_encoded_columns,)
+        Position of each encoded column's group.
+    n_groups : int
+        Number of groups; some may be without columns.
+    names : sequence or None
+        Names of the groups; None where they have none.
+    """
+
+    group_of_column: np.ndarray
+    n_groups: int
+    names: Sequence | None
+
+
+def resolve_groups(groups, model, X, X_encoded):
+    """Turn `groups` into sums over columns.
+
+    Parameters
+    ----------
+    groups : "auto", dict or None
+        As for :func:`sklearn_advex.explain`.
+    model : fitted estimator
+        A model, or a pipeline that ends in one.
+    X : array-like, sparse matrix or DataFrame
+        What `model` predicts on.
+    X_encoded : array-like, sparse matrix or DataFrame
+        What its last step predicts on; `X` itself where nothing transforms it.
+
+    Returns
+    -------
+    column_groups : ColumnGroups or None
+        None where the encoded columns stay as they are.
+
+    Raises
+    ------
+    ValueError
+        If `groups` does not fit the columns, or a step of the pipeline mixes columns.
+    """
+    if groups is None:
+        return None
+    if isinstance(groups, dict):
+        columns = encoded_columns(model, X_encoded)
+        columns = range(_n_columns(X_encoded)) if columns is None else columns
+        return ColumnGroups(positions_of_groups(groups, columns), len(groups), list(groups))
+    n_columns = _n_columns(X)
+    if X_encoded is X or n_columns is None:  # texts have no columns to go back to
+        return None
+    return _groups_by_origin(model, X, n_columns, _n_columns(X_encoded))
+
+
+def _groups_by_origin(model, X, n_columns, n_encoded):
+    """One group for each column of `X`."""
+    names = getattr(X, "columns", None)
+    fitted_names = getattr(model, "feature_names_in_", None)
+    by_name = names is not None and fitted_names is not None
+    try:
+        origins = encoded_column_origins(model, len(fitted_names) if by_name else n_columns)
+    except ValueError as error:
+        raise cannot_go_back(error) from error
+    if origins.size != n_encoded:
+        raise cannot_go_back(f"the steps name {origins.size} encoded columns and make {n_encoded}")
+    if by_name:  # a ColumnTransformer takes the columns by name, in any order and with others
+        position_of = {name: position for position, name in enumerate(names)}
+        origins = np.array([position_of[fitted_names[origin]] for origin in origins], dtype=int)
+    return ColumnGroups(origins, n_columns, names)
+
+
+def cannot_go_back(reason):
+    """The error of groups="auto"."""
+    return ValueError(
+        f"groups='auto' cannot sum to the columns of X: {reason}. Pass groups=None to explain the"
+        " encoded columns, or a dict from names of your own to lists of encoded columns."
+    )
+
+
+def encoded_columns(model, X_encoded):
+    """Names of the encoded columns, None where they have none.
+
+    Parameters
+    ----------
+    model : fitted estimator
+        A model, or a pipeline that ends in one.
+    X_encoded : array-like, sparse matrix or DataFrame
+        What its last step predicts on.
+
+    Returns
+    -------
+    names : sequence or None
+    """
+    if hasattr(X_encoded, "columns"):
+        return X_encoded.columns
+    names = encoded_feature_names(model)
+    # A transformer of a user's own may name more or fewer columns than it makes.
+    return names if names is not None and len(names) == _n_columns(X_encoded) else None
+
+
+def sum_columns(attributions, column_groups, keep_sparse):
+    """Sum the columns of each group.
+
+    Parameters
+    ----------
+    attributions : {ndarray, CSR} of shape (n_samples, n_encoded_columns)
+    column_groups : ColumnGroups
+    keep_sparse : bool
+        Whether sums of sparse attributions are CSR.
+
+    Returns
+    -------
+    sums : {ndarray, CSR} of shape (n_samples, n_groups)
+        Zero for a group without columns.
+    """
+    group_of_column, n_groups, _ = column_groups
+    if not np.array_equal(group_of_column, np.arange(n_groups)):
+        container = type(attributions) if sparse.issparse(attributions) else sparse.csr_array
+        entries = np.ones(group_of_column.size), (np.arange(group_of_column.size), group_of_column)
+        membership = container(entries, shape=(group_of_column.size, n_groups))
+        sums = attributions @ membership  # in float64, like the membership
+        attributions = sums.astype(attributions.dtype, copy=False)
+    if sparse.issparse(attributions) and not keep_sparse:
+        return attributions.toarray()
+    return attributions
+
+
+def _n_columns(X):
+    """Number of columns of a table, None for what is none."""
+    shape = X.shape if hasattr(X, "shape") else np.shape(np.asarray(X, dtype=object))
+    return shape[1] if len(shape) == 2 else None

@@ -1,0 +1,242 @@
+"""How far an allowed change of a row can move its attributions."""
+
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import validate_data
+
+from sklearn_advex._perturbation import resolve_epsilon
+from sklearn_advex._utils._pipeline import transform_to_last_step
+from sklearn_advex.attribution._explain import (
+    ExplainOptions,
+    attribute_encoded,
+    check_completeness,
+    choose_backend,
+)
+from sklearn_advex.metrics import attribution_change
+
+
+class Stability(NamedTuple):
+    """What :func:`attribution_stability` returns.
+
+    Parameters
+    ----------
+    change : ndarray of shape (n_samples,)
+        The largest l1 change of each row's attributions; the smaller, the more stable.
+    exact : bool
+        Whether it follows from a formula. Otherwise it is the largest change that a search found,
+        a lower bound.
+    """
+
+    change: np.ndarray
+    exact: bool
+
+
+def attribution_stability(
+    model,
+    X,
+    y=None,
+    *,
+    epsilon=None,
+    method="ig",
+    output="loss",
+    target="true",
+    baseline=0.0,
+    n_steps=50,
+    batch_size=None,
+    n_iter=50,
+    random_state=0,
+):
+    r"""Worst-case l1 change of each row's attributions if every feature may change by `epsilon`.
+
+    With :math:`N(x)` all rows :math:`x'` that satisfy :math:`|x'_j - x_j| \le \epsilon_j` it is
+
+    - for ``output="loss"``, as in equation 16 of [1]_, :math:`\max_{x' \in N(x)} \|IG(x, x')\|_1`,
+      the attributions of the step from x to :math:`x'`. For a linear classifier with logistic
+      loss Theorem 5.1 of [1]_ gives it exactly: the adversarial loss less the natural one.
+    - for the other outputs, as in equation 15, :math:`\max_{x' \in N(x)} \|A(x') - A(x)\|_1`, with
+      a fixed baseline. For the "logit" of a linear classifier that is exactly
+      :math:`\sum_j \epsilon_j |w_j|`. For its "probability" there is no formula, and N(x) is
+      searched.
+
+    Parameters
+    ----------
+    model : estimator
+        A fitted classifier that :func:`~sklearn_advex.explain` can explain, or a fitted pipeline
+        that ends in one.
+    X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+        The rows, as `model` predicts on them. Never changed. A search needs dense rows.
+    y : array-like of shape (n_samples,), default=None
+        The true labels; needed for ``target="true"``, the default.
+    epsilon : float, array-like of shape (n_features,) or dict, default=None
+        How far each feature may change, in its own units; for a pipeline those of the encoded
+        columns. None takes what the model was trained against, its `epsilon_`.
+    method : {"ig", "shap"}, default="ig"
+        The attribution method. For ``output="loss"`` both are the same.
+    output : {"loss", "logit", "probability"}, default="loss"
+        The output that is attributed.
+    target : "true", "predicted" or a class label, default="true"
+        The class whose output is attributed. "predicted" is the class predicted for the row itself.
+    baseline : float, "mean", array-like of shape (n_features,) or table of rows, default=0.0
+        As for :func:`~sklearn_advex.explain`; not used for ``output="loss"`` and "logit", where the
+        change does not depend on it.
+    n_steps, batch_size : int, default=50 and None
+        As for :func:`~sklearn_advex.explain`.
+    n_iter : int, default=50
+        Rounds of a search from each of its six starts; a round explains all rows once.
+    random_state : int, RandomState instance or None, default=0
+        Chance in a search.
+
+    Returns
+    -------
+    stability : Stability
+        A named tuple: `change`, an ndarray of shape (n_samples,) in units of the output, and
+        `exact`, whether that is a formula's result or a lower bound found by search.
+
+    Raises
+    ------
+    ValueError
+        If an option is unknown or does not fit the model, or a search meets sparse rows.
+    TypeError
+        If `model` has not what `method` needs.
+
+    See Also
+    --------
+    sklearn_advex.model_selection.make_stability_scorer : The same as a scorer.
+    sklearn_advex.metrics.adversarial_loss_increase : The formula of Theorem 5.1.
+
+    References
+    ----------
+    .. [1] P. Chalasani, J. Chen, A. R. Chowdhury, S. Jha, X. Wu. "Concise Explanations of Neural
+       Networks using Adversarial Training". ICML 2020. https://arxiv.org/abs/1810.06583
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.preprocessing import scale
+    >>> from sklearn_advex import AdversarialLogisticRegression
+    >>> from sklearn_advex.attribution import attribution_stability
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> X = scale(X)
+    >>> for epsilon in (0.0, 0.3):
+    ...     model = AdversarialLogisticRegression(epsilon).fit(X, y)
+    ...     print(f"{attribution_stability(model, X, y, epsilon=0.1).change.mean():.2f}")
+    0.41
+    0.05
+    """
+    options = ExplainOptions(method, output, target, baseline, None, n_steps, batch_size)
+    options.check()
+    if not isinstance(n_iter, int | np.integer) or n_iter < 0:
+        raise ValueError(f"n_iter must be an integer of at least 0, got {n_iter!r}.")
+    last_step, X_encoded = transform_to_last_step(model, X)
+    backend = choose_backend(last_step, method)
+    epsilon = _epsilon_per_feature(epsilon, last_step)
+    if backend.worst_change is not None:
+        change = backend.worst_change(
+            last_step, X_encoded, y, output=output, target=target, epsilon=epsilon
+        )
+        if change is not None:
+            return Stability(change, True)
+    if isinstance(target, str) and target == "predicted":
+        y, options = last_step.predict(X_encoded), options._replace(target="true")
+    rows = _dense_rows(last_step, X_encoded)
+
+    def attribute(X_changed):
+        named = _like(X_encoded, X_changed)
+        return attribute_encoded(model, last_step, named, y, options)
+
+    attribution = attribute(rows)
+    if not attribution.is_exact:
+        check_completeness(attribution, options)
+    generator = check_random_state(random_state)
+    return Stability(
+        _search(lambda X: attribute(X).values, rows, epsilon, n_iter, generator), False
+    )
+
+
+def _search(attribute, X, epsilon, n_iter, generator):
+    """Climb within each row's box: move some features, keep what changes the attributions more.
+
+    Parameters
+    ----------
+    attribute : callable
+        From rows to their attributions.
+    X : ndarray of shape (n_samples, n_features)
+    epsilon : ndarray of shape (n_features,)
+    n_iter : int
+    generator : RandomState
+
+    Returns
+    -------
+    change : ndarray of shape (n_samples,)
+    """
+    A = attribute(X)
+
+    def change_at(place):
+        return attribution_change(A, attribute(X + place * epsilon))
+
+    # The output rises along `rising`, and a feature moves away from the baseline along `away`.
+    rising = _signs(attribute(X + epsilon) - attribute(X - epsilon))
+    away = _signs(A) * rising
+    chance = _signs(generator.uniform(-1.0, 1.0, size=X.shape))
+    shares = np.geomspace(0.5, min(0.5, 1.0 / X.shape[1]), n_iter)
+    best = np.zeros(X.shape[0])
+    for place in (rising, -rising, away, -away, chance, -chance):
+        change = change_at(place)
+        for share in shares:
+            other = _step(generator, place, share)
+            other_change = change_at(other)
+            better = other_change > change
+            change = np.where(better, other_change, change)
+            place = np.where(better[:, np.newaxis], other, place)
+        best = np.maximum(best, change)
+    return best
+
+
+def _step(generator, place, share):
+    """Move a random share of the features of each row, at least one, anywhere in [-1, 1].
+
+    Half of them go to an end of it: with the slope of the output held fixed, the l1 change is
+    convex and so the largest at a corner.
+    """
+    moved = generator.uniform(size=place.shape) < share
+    one = generator.randint(place.shape[1], size=place.shape[0])
+    moved[np.arange(place.shape[0]), one] = True
+    return np.where(moved, generator.uniform(-2.0, 2.0, size=place.shape).clip(-1.0, 1.0), place)
+
+
+def _signs(numbers):
+    return np.where(numbers < 0, -1.0, 1.0)
+
+
+def _epsilon_per_feature(epsilon, model):
+    """The half-width per feature that the model sees."""
+    if epsilon is None and not hasattr(model, "epsilon_"):
+        raise ValueError(
+            f"epsilon=None takes the epsilon_ of a model, and {type(model).__name__} has none. Say"
+            " how far each feature may change, such as epsilon=0.1."
+        )
+    names = getattr(model, "feature_names_in_", None)
+    epsilon = model.epsilon_ if epsilon is None else epsilon
+    return resolve_epsilon(epsilon, model.coef_.shape[-1], names)
+
+
+def _dense_rows(model, X):
+    """Rows as an array of float64; to make a sparse matrix dense is not for a search to decide."""
+    try:
+        return validate_data(model, X, reset=False, dtype=np.float64)
+    except TypeError as error:
+        raise ValueError(
+            "output='probability' takes a search over changed rows, which are dense: pass"
+            " X.toarray(), or use output='loss' or 'logit'."
+        ) from error
+
+
+def _like(X, values):
+    """Give values the column names of a DataFrame."""
+    if not hasattr(X, "columns"):
+        return values
+    import pandas as pd  # loaded here only: import sklearn_advex does not wait for it
+
+    return pd.DataFrame(values, columns=X.columns)
