@@ -2,9 +2,9 @@
 
 The rivals solve the l1-penalised problem (`epsilon=0`), which is the closest that they can: their
 penalty is chosen so that they use about as many features as our robust model at half of
-`epsilon_max`. We solve to an optimality residual of 1e-6, the rivals at their default tolerance. All
-solvers take turns within one run. Run ``python benchmarks/compare_solvers.py``; skglm joins in where
-it is installed.
+`epsilon_max`. We solve to an optimality residual of 1e-6, the rivals at their default tolerance.
+All solvers take turns within one run. Run ``python benchmarks/compare_solvers.py``; skglm joins in
+where it is installed.
 """
 
 import warnings

@@ -21,14 +21,12 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_advex import AdversarialLogisticRegression, epsilon_grid, explain
 from sklearn_advex.metrics import feature_value_impact
-from sklearn_advex.model_selection import (
-    gini_scorer,
-    make_adversarial_accuracy_scorer,
-    most_concise,
-)
+from sklearn_advex.model_selection import gini_scorer, most_concise
+from sklearn_advex.plotting import TradeoffDisplay
+from sklearn_advex.report import conciseness_report
 
 OUTPUT = Path(__file__).parent / "output"
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#999999"  # told apart by colour-blind readers too
+BLUE, GREY = "#0072B2", "#999999"  # told apart by colour-blind readers too
 TOP = 8
 
 
@@ -61,20 +59,15 @@ def fit_models(X, y):
 
 def compare(models, X, y):
     """One row per model: how accurate, how robust, how concise."""
-    adversarial_accuracy = make_adversarial_accuracy_scorer(epsilon=0.1)
-    table = pd.DataFrame(
-        {
-            name: {
-                "accuracy": model.score(X, y),
-                "adversarial accuracy": adversarial_accuracy(model, X, y),
-                "Gini": gini_scorer(model, X),
-                "features": (model[-1].coef_ != 0).sum(),
-            }
-            for name, model in models.items()
-        }
-    ).T
-    table.insert(3, "dG", table["Gini"] - table["Gini"].iloc[0])
-    return table.astype({"features": int})
+    report = conciseness_report(models, X, y, reference="n: natural", epsilon=0.1)
+    columns = {
+        "accuracy": "accuracy",
+        "adversarial_accuracy": "adversarial accuracy",
+        "Gini": "Gini",
+        "dG": "dG",
+        "n_nonzero": "features",
+    }
+    return report.droplevel("method")[list(columns)].rename(columns=columns).rename_axis(None)
 
 
 def print_explanation(models, X, y):
@@ -125,29 +118,8 @@ def draw_impacts(models, X, y):
 
 def draw_search(search):
     """Conciseness against accuracy over the whole grid, the chosen candidate marked."""
-    results = pd.DataFrame(search.cv_results_)
-    accuracy, gini = results["mean_test_accuracy"], results["mean_test_gini"]
-    epsilon = results["param_adversariallogisticregression__epsilon"].astype(float)
-    figure, ax = plt.subplots(figsize=(6, 4.2))
-    points = ax.scatter(accuracy, gini, c=epsilon, cmap="cividis", norm="log", zorder=2)
-    figure.colorbar(points, label="epsilon (standard deviations)")
-    best = search.best_index_
-    ax.scatter(
-        accuracy[best],
-        gini[best],
-        s=180,
-        facecolors="none",
-        edgecolors=ORANGE,
-        linewidths=2,
-        label="most concise within 1 % of the best",
-        zorder=3,
-    )
-    ax.axvspan(accuracy.max() - 0.01, accuracy.max(), color=GREY, alpha=0.2, linewidth=0)
-    ax.set(xlabel="accuracy (cross-validated)", ylabel="Gini of the attributions")
-    ax.set_title("Accuracy against conciseness")
-    ax.legend(loc="center left")
-    figure.tight_layout()
-    figure.savefig(OUTPUT / "accuracy_against_conciseness.png", dpi=150)
+    display = TradeoffDisplay.from_search(search)
+    display.figure_.savefig(OUTPUT / "accuracy_against_conciseness.png", dpi=150)
 
 
 def main():

@@ -1,0 +1,15 @@
+"""Pictures of explanations, in scikit-learn's Display protocol."""
+
+from sklearn_advex.plotting._attribution import AttributionDisplay
+from sklearn_advex.plotting._feature_impact import FeatureImpactDisplay
+from sklearn_advex.plotting._shap import to_shap_explanation
+from sklearn_advex.plotting._sparseness_gain import SparsenessGainDisplay
+from sklearn_advex.plotting._tradeoff import TradeoffDisplay
+
+__all__ = [
+    "AttributionDisplay",
+    "FeatureImpactDisplay",
+    "SparsenessGainDisplay",
+    "TradeoffDisplay",
+    "to_shap_explanation",
+]

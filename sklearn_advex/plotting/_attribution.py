@@ -1,0 +1,273 @@
+"""One prediction, explained."""
+
+from numbers import Number
+
+import numpy as np
+from scipy.sparse import issparse
+
+from sklearn_advex.attribution import explain
+from sklearn_advex.plotting._columns import check_names, describe_columns
+from sklearn_advex.plotting._style import (
+    BLUE,
+    GREY,
+    VERMILION,
+    decimals_for,
+    literal,
+    new_axes,
+    require_matplotlib,
+    signed,
+    wrapped,
+)
+
+
+class AttributionDisplay:
+    """One prediction: the features that carry it, as signed bars.
+
+    Create it with :meth:`from_estimator`.
+
+    Parameters
+    ----------
+    attributions : array-like of shape (n_features,)
+        One number per feature, as :func:`sklearn_advex.explain` gives for one row.
+    feature_names : array-like of shape (n_features,)
+        Names of the features.
+    feature_values : array-like of shape (n_features,), default=None
+        What the features were in that row: numbers or words, shown behind the names.
+    prediction : object, default=None
+        The predicted class, shown in the title.
+    probability : float, default=None
+        The predicted class's probability, shown in the title.
+    target : object, default=None
+        The class whose output was explained, shown below the horizontal axis.
+    output : {"probability", "logit"}, default="probability"
+        The output that was explained, shown there as well.
+
+    Attributes
+    ----------
+    ax_ : matplotlib.axes.Axes
+        Axes that the bars are drawn on.
+    figure_ : matplotlib.figure.Figure
+        Figure that holds them.
+    bars_ : matplotlib.container.BarContainer
+        The bars from top to bottom; the last one stands for all other features, if there are any.
+    bar_labels_ : list of matplotlib.text.Text
+        The numbers at their ends.
+    zero_line_ : matplotlib.lines.Line2D
+        The line from which the bars grow.
+
+    See Also
+    --------
+    FeatureImpactDisplay : Many predictions in one picture.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklearn_advex import AdversarialLogisticRegression
+    >>> from sklearn_advex.plotting import AttributionDisplay
+    >>> X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    >>> model = make_pipeline(StandardScaler(), AdversarialLogisticRegression(epsilon=0.2))
+    >>> display = AttributionDisplay.from_estimator(model.fit(X, y), X.iloc[[0]])
+    """
+
+    def __init__(
+        self,
+        attributions,
+        *,
+        feature_names,
+        feature_values=None,
+        prediction=None,
+        probability=None,
+        target=None,
+        output="probability",
+    ):
+        self.attributions = attributions
+        self.feature_names = feature_names
+        self.feature_values = feature_values
+        self.prediction = prediction
+        self.probability = probability
+        self.target = target
+        self.output = output
+
+    @classmethod
+    def from_estimator(
+        cls, model, X_row, *, top=10, feature_names=None, ax=None, **explain_options
+    ):
+        """Explain one prediction and draw it.
+
+        Parameters
+        ----------
+        model : estimator
+            A fitted classifier, or a fitted pipeline that ends in one.
+        X_row : array-like, sparse matrix, DataFrame or Series of shape (1, n_features) \
+                or (n_features,)
+            The row to explain, as `model` predicts on it.
+        top : int, default=10
+            How many features get a bar of their own. The others are summed in one bar.
+        feature_names : array-like of shape (n_features,), default=None
+            Names of the attributed columns; None takes those of the data.
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw on; None makes a figure.
+        **explain_options : dict
+            Further keywords of :func:`sklearn_advex.explain`, such as `method`, `output`, `target`
+            or `baseline`.
+
+        Returns
+        -------
+        display : AttributionDisplay
+            With the picture drawn.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If `X_row` is not one row, or `top` is not positive.
+        """
+        require_matplotlib(cls.__name__)
+        row = _as_one_row(X_row)
+        attributions = explain(model, row, **explain_options)
+        names, data = describe_columns(
+            model, row, attributions, explain_options.get("groups", "auto")
+        )
+        prediction = model.predict(row)[0]
+        display = cls(
+            _first_row(attributions).astype(float),
+            feature_names=check_names(feature_names, names),
+            feature_values=None if data is None else _first_row(data),
+            prediction=prediction,
+            probability=_probability(model, row, prediction),
+            target=_explained_class(prediction, **explain_options),
+            output=explain_options.get("output", "probability"),
+        )
+        return display.plot(ax, top=top)
+
+    def plot(self, ax=None, *, top=10):
+        """Draw the bars, the largest on top.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw on; None makes a figure.
+        top : int, default=10
+            How many features get a bar of their own. The others are summed in one bar.
+
+        Returns
+        -------
+        self : AttributionDisplay
+            With the attributes that end in an underscore set.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If `top` is not positive.
+        """
+        if top < 1:
+            raise ValueError(f"top must be at least 1, got {top!r}.")
+        lengths, labels = self._bars(top)
+        ax, self.figure_ = new_axes(self, ax, figsize=(7.5, 1.3 + 0.36 * len(lengths)))
+        self.ax_ = ax
+        positions = np.arange(len(lengths))
+        colours = np.where(lengths < 0, VERMILION, BLUE).astype(object)
+        colours[top:] = GREY
+        self.bars_ = ax.barh(positions, lengths, color=colours)
+        decimals = decimals_for(lengths)
+        self.bar_labels_ = ax.bar_label(
+            self.bars_, [signed(length, decimals) for length in lengths], padding=3
+        )
+        self.zero_line_ = ax.axvline(0, color="black", linewidth=0.8)
+        ax.set_yticks(positions, labels)
+        ax.set_ylim(len(lengths) - 0.5, -0.5)
+        ax.margins(x=_room_for_numbers(ax))
+        ax.spines[["top", "right", "left"]].set_visible(False)
+        ax.tick_params(axis="y", length=0)
+        ax.set(xlabel=self._xlabel(decimals), title=self._title())
+        return self
+
+    def _bars(self, top):
+        """Lengths and labels of the bars from top to bottom."""
+        attributions = np.asarray(self.attributions, dtype=float)
+        order = np.argsort(-np.abs(attributions), kind="stable")
+        shown, others = order[:top], order[top:]
+        labels = [self._label(j) for j in shown]
+        lengths = attributions[shown]
+        if others.size:
+            lengths = np.append(lengths, attributions[others].sum())
+            labels.append("1 other" if others.size == 1 else f"all {others.size} others")
+        return lengths, labels
+
+    def _label(self, j):
+        name = wrapped(self.feature_names[j])
+        if self.feature_values is None:
+            return name
+        return f"{name} = {_value(self.feature_values[j])}"
+
+    def _xlabel(self, decimals):
+        of_class = "" if self.target is None else literal(f" of class {self.target}")
+        total = signed(np.sum(self.attributions), decimals)
+        return f"attribution to the {self.output}{of_class}; all bars sum to {total}"
+
+    def _title(self):
+        if self.prediction is None:
+            return ""
+        title = f"predicted class: {wrapped(self.prediction)}"
+        if self.probability is not None:
+            title += f", probability {self.probability:.3f}"
+        return title
+
+
+def _room_for_numbers(ax):
+    """Margin beside the longest bars that holds the numbers at their ends."""
+    width = 72 * ax.get_window_extent().width / ax.figure.dpi
+    # In points; the labels of the features will take their share of the width.
+    share = min(50 / (0.75 * width), 0.3)
+    return share / (1 - 2 * share)
+
+
+def _as_one_row(X_row):
+    """Return a row as data of shape (1, n_features)."""
+    if hasattr(X_row, "to_frame") and getattr(X_row, "ndim", None) == 1:
+        # A row of a frame of numbers and words holds objects, to be told apart again.
+        return X_row.to_frame().T.infer_objects()
+    row = X_row if hasattr(X_row, "shape") else np.asarray(X_row)
+    if len(row.shape) == 1 and not (row.shape[0] == 1 and isinstance(row[0], str)):  # one text
+        row = row.reshape(1, -1)
+    if row.shape[0] != 1:
+        raise ValueError(
+            f"X_row must be one row, got shape {row.shape}. Select it, for example with"
+            " X.iloc[[0]] or X[[0]]."
+        )
+    return row
+
+
+def _first_row(table):
+    """The first row of an array, sparse matrix or DataFrame, as a 1-D array."""
+    if issparse(table):
+        return table[[0]].toarray()[0]
+    return table.iloc[0].to_numpy() if hasattr(table, "iloc") else np.asarray(table)[0]
+
+
+def _probability(model, row, label):
+    """The probability that a model gives to a class, or None if it gives none."""
+    if not hasattr(model, "predict_proba"):
+        return None
+    return float(model.predict_proba(row)[0, np.flatnonzero(model.classes_ == label)[0]])
+
+
+def _explained_class(prediction, target="predicted", y=None, **_):
+    """The class that `target` stands for."""
+    if isinstance(target, str) and target == "predicted":
+        return prediction
+    if isinstance(target, str) and target == "true":
+        return np.ravel(y)[0]
+    return target
+
+
+def _value(value):
+    """A value of a feature in few characters."""
+    if isinstance(value, Number) and not isinstance(value, bool | np.bool_):
+        return f"{value:.4g}"
+    return wrapped(value, width=20, lines=1)

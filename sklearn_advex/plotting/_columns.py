@@ -1,0 +1,63 @@
+"""The columns that attributions belong to: their names and the data in them."""
+
+import numpy as np
+
+from sklearn_advex._utils._pipeline import encoded_feature_names, transform_to_last_step
+
+
+def describe_columns(model, X, attributions, groups):
+    """Name the columns of attributions, and find the data that were attributed to.
+
+    Parameters
+    ----------
+    model : estimator
+        The fitted model or pipeline that was explained.
+    X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+        What was explained.
+    attributions : ndarray, sparse matrix or DataFrame of shape (n_samples, n_columns)
+        As returned by :func:`sklearn_advex.explain`.
+    groups : "auto", None or dict
+        As passed to it.
+
+    Returns
+    -------
+    names : list
+        One per column; "x0", "x1", ... where nobody named them.
+    data : array-like, sparse matrix, DataFrame or None
+        As many columns as `attributions`, in the same order; None where `groups` is a dict, whose
+        groups stand for more than one column each.
+    """
+    if isinstance(groups, dict):
+        return list(getattr(attributions, "columns", groups)), None
+    if hasattr(attributions, "columns") and set(attributions.columns) <= set(X.columns):
+        return list(attributions.columns), X[list(attributions.columns)]
+    names, data = None, X
+    if groups is None or attributions.shape[1] != _n_columns(X):
+        names, data = encoded_feature_names(model), transform_to_last_step(model, X)[1]
+    if names is None:
+        names = getattr(data, "columns", [f"x{i}" for i in range(attributions.shape[1])])
+    return list(names), data
+
+
+def _n_columns(X):
+    """Number of columns of a table, None for what is none, such as texts."""
+    shape = np.shape(X)
+    return shape[1] if len(shape) == 2 else None
+
+
+def check_names(feature_names, names):
+    """Return the names that the caller gives to columns, or those that they have.
+
+    Parameters
+    ----------
+    feature_names : array-like of str or None
+    names : list
+    """
+    if feature_names is None:
+        return names
+    if len(feature_names) != len(names):
+        raise ValueError(
+            f"feature_names has {len(feature_names)} names for {len(names)} columns of"
+            " attributions. Give one name per column."
+        )
+    return list(feature_names)

@@ -1,0 +1,74 @@
+"""Attributions for the plots of the shap library."""
+
+import numpy as np
+from scipy.sparse import issparse
+
+from sklearn_advex._utils._pipeline import transform_to_last_step
+from sklearn_advex.attribution import explain
+from sklearn_advex.attribution._explain import ExplainOptions, attribute_encoded
+from sklearn_advex.plotting._columns import check_names, describe_columns
+
+
+def to_shap_explanation(model, X, y=None, *, method="ig", feature_names=None, **explain_options):
+    """Explain predictions, and hand them to the plots of the `shap` library.
+
+    Parameters
+    ----------
+    model : estimator
+        A fitted classifier, or a fitted pipeline that ends in one.
+    X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+        The rows to explain, as `model` predicts on them.
+    y : array-like of shape (n_samples,), default=None
+        The true labels; needed for ``target="true"`` only.
+    method : str, default="ig"
+        The attribution method, as for :func:`sklearn_advex.explain`. The plots do not ask for
+        Shapley values, only for numbers that sum to the change of the output.
+    feature_names : array-like of shape (n_columns,), default=None
+        Names of the attributed columns; None takes those of the data.
+    **explain_options : dict
+        Further keywords of :func:`sklearn_advex.explain`, such as `output`, `target` or `baseline`.
+
+    Returns
+    -------
+    explanation : shap.Explanation
+        With `values` of shape (n_samples, n_columns), `base_values` of shape (n_samples,), the
+        output at the baseline for the class that each row is explained for, `feature_names`, and
+        `data` of the shape of `values`: the columns of `X`, or the encoded ones where these are
+        explained, or None for groups of your own.
+
+    Raises
+    ------
+    ImportError
+        If shap is not installed.
+
+    See Also
+    --------
+    AttributionDisplay : One prediction in a picture, without shap.
+    """
+    try:
+        import shap
+    except ImportError as error:
+        raise ImportError(
+            "to_shap_explanation needs shap. Install it with: pip install 'sklearn-advex[shap]'"
+        ) from error
+    attributions = explain(model, X, y, method=method, **explain_options)
+    options = ExplainOptions(method=method, **explain_options)
+    names, data = describe_columns(model, X, attributions, options.groups)
+    return shap.Explanation(
+        _dense(attributions),
+        base_values=_outputs_at_baseline(model, X, y, options),
+        data=None if data is None else _dense(data),
+        feature_names=check_names(feature_names, names),
+    )
+
+
+def _outputs_at_baseline(model, X, y, options):
+    """What the attributions of each row are the distance from."""
+    last_step, X_encoded = transform_to_last_step(model, X)
+    _, F_baseline = attribute_encoded(model, last_step, X_encoded, y, options).outputs()
+    return F_baseline
+
+
+def _dense(table):
+    """The values of a table as an array."""
+    return table.toarray() if issparse(table) else np.asarray(table)

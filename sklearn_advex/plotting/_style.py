@@ -1,0 +1,74 @@
+"""What the displays share: axes, colours, labels."""
+
+from math import floor, log10
+from textwrap import wrap
+
+# From the palette of Okabe and Ito, told apart by colour-blind readers too.
+BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#999999"
+
+#: One colour per model, in this order.
+MODEL_COLOURS = (GREY, BLUE, "#E69F00", "#009E73", "#CC79A7", VERMILION, "#56B4E9", "#000000")
+
+_MOST_DECIMALS = 6
+
+
+def require_matplotlib(display):
+    """Raise an ImportError that says what to install, unless matplotlib is there.
+
+    Parameters
+    ----------
+    display : str
+        Name of what needs it.
+    """
+    try:
+        import matplotlib.pyplot  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            f"{display} needs matplotlib. Install it with: pip install 'sklearn-advex[plot]'"
+        ) from error
+
+
+def new_axes(display, ax, figsize):
+    """Return axes to draw on, and their figure.
+
+    Parameters
+    ----------
+    display : object
+        What draws; its class is named if matplotlib is missing.
+    ax : matplotlib.axes.Axes or None
+        Returned as they are; None makes a figure in which nothing is cut off.
+    figsize : tuple of float
+        Width and height of a new figure in inches.
+    """
+    require_matplotlib(type(display).__name__)
+    if ax is None:
+        import matplotlib.pyplot as plt
+
+        _, ax = plt.subplots(figsize=figsize, layout="constrained")
+    return ax, ax.figure
+
+
+def wrapped(label, width=32, lines=2):
+    """Break a label into a few lines, and shorten what does not fit."""
+    broken = wrap(str(label), width)
+    if len(broken) > lines:
+        last = " ".join(broken[lines - 1 :])
+        broken[lines - 1 :] = [wrap(last, width - 1)[0] + "\N{HORIZONTAL ELLIPSIS}"]
+    return literal("\n".join(broken))
+
+
+def literal(text):
+    """Protect a text from being read as mathematics."""
+    return text.replace("$", r"\$")
+
+
+def signed(number, decimals=3):
+    """A number with its sign; in powers of ten where decimals would be too many."""
+    text = f"{number:+z.{decimals}f}" if decimals <= _MOST_DECIMALS else f"{number:+z.2e}"
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def decimals_for(numbers):
+    """How many decimals show the largest of some numbers in three digits."""
+    largest = max(map(abs, numbers), default=0)
+    return 3 if largest == 0 else max(0, 2 - floor(log10(largest)))

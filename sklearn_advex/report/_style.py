@@ -1,0 +1,116 @@
+"""The comparison table as HTML that can be read by people."""
+
+from html import escape
+
+import numpy as np
+
+# With "z" what rounds to zero has no sign.
+_PERCENT = "{:z.1%}".format
+_NUMBER = "{:z.3f}".format
+_SIGNED = "{:+z.3f}".format
+_COUNT = "{:d}".format
+_MISSING = "\N{EN DASH}"
+
+# Column of the report: its heading, its format, and what makes a value the best.
+_COLUMNS = {
+    "accuracy": ("Accuracy", _PERCENT, max),
+    "AcDrop": ("AcDrop", _PERCENT, None),
+    "adversarial_accuracy": ("Adversarial accuracy", _PERCENT, max),
+    "Gini": ("Gini", _NUMBER, max),
+    "dG": ("dG (95\N{NO-BREAK SPACE}% interval)", _SIGNED, None),
+    "n_nonzero": ("Non-zero coefficients", _COUNT, min),
+    "n_features_90": ("Features for 90\N{NO-BREAK SPACE}%", _COUNT, min),
+}
+
+_BEST = "font-weight: bold; background-color: #DCEBF7; color: #00395C;"
+_TABLE = [
+    {
+        "selector": "",
+        "props": "border-collapse: collapse; font-family: sans-serif; font-size: 0.9em;"
+        " font-variant-numeric: tabular-nums;",
+    },
+    {
+        "selector": "caption",
+        "props": "caption-side: top; text-align: left; font-size: 1.05em; padding: 0 0 0.7em 0.2em;"
+        " max-width: 60em;",
+    },
+    {"selector": "th, td", "props": "padding: 0.45em 0.9em;"},
+    {"selector": "td", "props": "text-align: right; vertical-align: top; white-space: nowrap;"},
+    {
+        "selector": "thead th",
+        "props": "text-align: right; vertical-align: bottom; max-width: 8em;"
+        " border-bottom: 2px solid #555555;",
+    },
+    {
+        "selector": "tbody th",
+        "props": "text-align: left; vertical-align: top; font-weight: normal; max-width: 20em;",
+    },
+    {"selector": "tbody tr", "props": "border-bottom: 1px solid #DDDDDD;"},
+]
+
+_CAPTION = (
+    "AcDrop: accuracy given up against the reference model. Gini: how concentrated the attributions"
+    " of a prediction are, from 0 to 1. dG: its gain over the reference model. Features for 90 %:"
+    " how many carry that share of all attribution. The best values are in bold."
+)
+
+
+def style_report(report, *, caption=None):
+    """Make a comparison table readable: percent, rounded numbers, the best values marked.
+
+    Parameters
+    ----------
+    report : pandas.DataFrame
+        As returned by :func:`conciseness_report`, or some of its rows.
+    caption : str, default=None
+        Text above the table, not interpreted as HTML; None says what is marked and what the
+        columns mean.
+
+    Returns
+    -------
+    pandas.io.formats.style.Styler
+        Notebooks show it as a table; ``.to_html()`` returns it as text. In each column and for each
+        method the best values are in bold on a tinted ground: the highest accuracies and Gini
+        indices, the lowest counts. Rows that only differ by rounding are not told apart.
+
+    Raises
+    ------
+    ValueError
+        If `report` lacks columns of the comparison table.
+
+    See Also
+    --------
+    conciseness_report : The numbers.
+    """
+    missing = [name for name in (*_COLUMNS, "dG_low", "dG_high") if name not in report.columns]
+    if missing:
+        raise ValueError(
+            f"report has no column {', '.join(missing)}: pass what conciseness_report returned."
+        )
+    marks = np.where(_is_best(report), _BEST, "")
+    styler = _as_text(report).style.format_index(escape="html").hide(names=True)
+    styler = styler.apply(lambda _: marks, axis=None).set_table_styles(_TABLE)
+    return styler.set_caption(escape(_CAPTION if caption is None else caption))
+
+
+def _as_text(report):
+    """The table under its headings, with every number as people read it."""
+    text = report[list(_COLUMNS)].astype(object)
+    for name, (_, style, _) in _COLUMNS.items():
+        text[name] = report[name].map(style, na_action="ignore").astype(object).fillna(_MISSING)
+    low, high = report["dG_low"].map(_NUMBER), report["dG_high"].map(_NUMBER)
+    text["dG"] += " [" + low + ", " + high + "]"
+    text = text.map(lambda number: number.replace("-", "\N{MINUS SIGN}"))
+    return text.set_axis([heading for heading, _, _ in _COLUMNS.values()], axis="columns")
+
+
+def _is_best(report):
+    """Where the best values of each method stand, as an array of bool."""
+    best = report[list(_COLUMNS)].notna() & False
+    for name, (_, style, choose) in _COLUMNS.items():
+        if choose is None:
+            continue
+        for _, values in report[name].dropna().groupby(level="method"):
+            shown = values.map(style)
+            best.loc[shown.index, name] = shown == style(choose(values))
+    return best.to_numpy()

@@ -1,0 +1,179 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.datasets import load_breast_cancer
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from sklearn_advex import AdversarialLogisticRegression, explain
+from sklearn_advex.metrics import gini_index
+from sklearn_advex.report import conciseness_report
+
+COLUMNS = [
+    "accuracy",
+    "AcDrop",
+    "adversarial_accuracy",
+    "Gini",
+    "dG",
+    "dG_low",
+    "dG_high",
+    "n_nonzero",
+    "n_features_90",
+]
+
+
+@pytest.fixture(scope="module")
+def data():
+    return load_breast_cancer(return_X_y=True, as_frame=True)
+
+
+@pytest.fixture(scope="module")
+def models(data):
+    models = {
+        "n": AdversarialLogisticRegression(epsilon=0, alpha=1e-3),
+        "a": AdversarialLogisticRegression(epsilon=0.2),
+        "sklearn": LogisticRegression(),
+    }
+    return {name: make_pipeline(StandardScaler(), m).fit(*data) for name, m in models.items()}
+
+
+def test_every_column_by_its_definition(models, data):
+    X, y = data
+    report = conciseness_report(models, X, y, epsilon=0.1)
+    assert list(report.columns) == COLUMNS
+    assert report.index.names == ["model", "method"]
+    assert list(report.index) == [("n", "ig"), ("a", "ig"), ("sklearn", "ig")]
+    scaled = models["a"][0].transform(X)
+    model = models["a"][-1]
+    A, A_n = (np.asarray(explain(models[name], X)) for name in ("a", "n"))
+    gain = gini_index(A) - gini_index(A_n)
+    row = report.loc[("a", "ig")]
+    assert row["accuracy"] == models["a"].score(X, y)
+    assert row["AcDrop"] == models["n"].score(X, y) - models["a"].score(X, y)
+    margin = np.where(y == 1, 1, -1) * model.decision_function(scaled)
+    worst = margin - 0.1 * np.abs(model.coef_).sum()
+    assert row["adversarial_accuracy"] == pytest.approx((worst > 0).mean())
+    assert row["Gini"] == pytest.approx(gini_index(A).mean())
+    assert row["dG"] == pytest.approx(gain.mean())
+    assert row["dG_low"] < row["dG"] < row["dG_high"]
+    assert row["dG_high"] - row["dG_low"] == pytest.approx(
+        2 * 1.96 * gain.std() / np.sqrt(len(X)), rel=0.1
+    )
+    assert row["n_nonzero"] == np.count_nonzero(model.coef_) < 15
+    shares = np.sort(np.abs(A).mean(axis=0) / np.abs(A).mean(axis=0).sum())[::-1].cumsum()
+    count = int(row["n_features_90"])
+    assert shares[count - 2] < 0.9 <= shares[count - 1]
+
+
+def test_the_reference_gains_and_gives_up_nothing(models, data):
+    for reference in models:
+        row = conciseness_report(models, *data, reference=reference).loc[(reference, "ig")]
+        assert (row[["AcDrop", "dG", "dG_low", "dG_high"]] == 0).all()
+
+
+def test_what_a_model_cannot_say_is_na(models, data):
+    report = conciseness_report(models, *data)
+    assert report.loc[("sklearn", "ig"), "adversarial_accuracy"] is pd.NA
+    assert report.notna().sum(axis=None) == report.size - 1
+    assert report.dtypes.astype(str).to_dict() == {
+        **dict.fromkeys(COLUMNS, "float64"),
+        "adversarial_accuracy": "Float64",
+        "n_nonzero": "Int64",
+        "n_features_90": "int64",
+    }
+    only = conciseness_report({"n": models["n"]}, *data)
+    assert only.dtypes.equals(report.dtypes)
+
+
+def test_epsilon_of_the_adversary(models, data):
+    X, y = data
+    own = conciseness_report(models, X, y)["adversarial_accuracy"]
+    scaled = models["a"][0].transform(X)
+    assert own["a"].item() == models["a"][-1].adversarial_score(scaled, y)
+    assert own["n"].item() == models["n"].score(X, y)
+    common = conciseness_report(models, X, y, epsilon=0.1)["adversarial_accuracy"]
+    assert common["n"].item() < own["n"].item()
+
+
+def test_same_seed_same_interval(models, data):
+    reports = [conciseness_report(models, *data, random_state=seed) for seed in (0, 0, 1)]
+    pd.testing.assert_frame_equal(reports[0], reports[1])
+    assert reports[0].loc[("a", "ig"), "dG_low"] != reports[2].loc[("a", "ig"), "dG_low"]
+
+
+def test_options_of_explain_are_passed_on(models, data):
+    X, y = data
+    report = conciseness_report(models, X, y, output="logit")
+    A = explain(models["a"], X, output="logit")
+    assert report.loc[("a", "ig"), "Gini"] == pytest.approx(gini_index(A).mean())
+    with_labels = conciseness_report({"n": models["n"]}, X, y, target="true")
+    A = explain(models["n"], X, y, target="true")
+    assert with_labels.loc[("n", "ig"), "Gini"] == pytest.approx(gini_index(A).mean())
+
+
+def test_several_classes_and_arrays():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(120, 4))
+    y = np.array(["red", "green", "blue"])[np.argmax(X[:, :3] + 0.3, axis=1)]
+    models = {
+        "n": AdversarialLogisticRegression(epsilon=0).fit(X, y),
+        "a": AdversarialLogisticRegression(epsilon=0.3).fit(X, y),
+    }
+    report = conciseness_report(models, X, y)
+    assert report.loc[("n", "ig"), "n_nonzero"] == 4
+    assert report.loc[("a", "ig"), "n_nonzero"] == 3
+
+
+def test_counts_of_a_model_without_features(data):
+    X, y = data
+    with pytest.warns(UserWarning, match="All coefficients are 0"):
+        nothing = AdversarialLogisticRegression(epsilon=1e6).fit(X, y)
+    row = conciseness_report({"nothing": nothing}, X, y, reference="nothing").iloc[0]
+    assert row["n_nonzero"] == row["n_features_90"] == row["Gini"] == 0
+
+
+def test_gini_of_encoded_columns_counts_of_original_ones():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"colour": rng.choice(list("rgbcmyk"), 200), "size": rng.normal(size=200)})
+    y = np.isin(X["colour"], ["r", "g"]) ^ (rng.random(200) < 0.1)
+    encode = make_column_transformer((OneHotEncoder(), ["colour"]), (StandardScaler(), ["size"]))
+    models = {"n": make_pipeline(encode, AdversarialLogisticRegression(epsilon=0)).fit(X, y)}
+    row = conciseness_report(models, X, y).iloc[0]
+    encoded = explain(models["n"], X, groups=None)
+    assert encoded.shape[1] == 8
+    assert row["Gini"] == pytest.approx(gini_index(encoded).mean())
+    assert row["n_features_90"] == 1
+    original = conciseness_report(models, X, y, groups="auto").iloc[0]
+    assert original["Gini"] == pytest.approx(gini_index(explain(models["n"], X)).mean())
+    finest = conciseness_report(models, X, y, groups=None).iloc[0]
+    assert finest["Gini"] == row["Gini"]
+    assert finest["n_features_90"] > 1
+    few = make_column_transformer((StandardScaler(), ["size"]))
+    models["few"] = make_pipeline(few, LogisticRegression()).fit(X, y)
+    with pytest.raises(ValueError, match="'few' sees 1 columns and the reference 'n' 8"):
+        conciseness_report(models, X, y)
+    assert len(conciseness_report(models, X, y, groups="auto")) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"models": {}}, ValueError, "models is empty"),
+        ({"models": [LogisticRegression()]}, TypeError, "must be a dict .* got list"),
+        ({"reference": "natural"}, ValueError, r"reference='natural' is not among .*'n', 'a'"),
+        ({"methods": ()}, ValueError, "methods is empty"),
+        ({"methods": "guess"}, ValueError, "method='guess' is unknown"),
+        ({"output": "guess"}, ValueError, "output='guess' is unknown"),
+        (
+            {"models": {"n": make_pipeline(StandardScaler(), LogisticRegression())}},
+            NotFittedError,
+            "The model 'n' is not fitted: call its fit",
+        ),
+    ],
+)
+def test_errors(models, data, arguments, error, message):
+    with pytest.raises(error, match=message):
+        conciseness_report(**{"models": models, "X": data[0], "y": data[1], **arguments})

@@ -1,0 +1,51 @@
+"""Each example runs from beginning to end, without a warning, and shows figures with content."""
+
+import runpy
+from pathlib import Path
+
+import matplotlib
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+# The data set of OpenML that an example reads, if it reads one.
+DATA = {
+    "plot_choose_epsilon": "spambase",
+    "plot_cluster_explanations": "spambase",
+    "plot_explain_one_prediction": None,
+    "plot_mushroom_original_columns": "mushroom",
+}
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """The number of axes with data that each ``plt.show()`` would put on the screen."""
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    counts = []
+
+    def show():
+        for number in plt.get_fignums():
+            figure = plt.figure(number)
+            figure.draw_without_rendering()
+            counts.append(sum(ax.has_data() for ax in figure.axes))
+        plt.close("all")
+
+    monkeypatch.setattr(plt, "show", show)
+    yield counts
+    plt.close("all")
+
+
+def test_all_examples_are_listed():
+    assert {path.stem for path in EXAMPLES.glob("plot_*.py")} == set(DATA)
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_example(name, openml, shown, capsys):
+    if DATA[name]:
+        openml(DATA[name])
+    runpy.run_path(str(EXAMPLES / f"{name}.py"))
+    assert shown
+    assert all(shown)
+    assert capsys.readouterr().out
