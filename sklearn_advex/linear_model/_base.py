@@ -132,7 +132,8 @@ class BaseAdversarialLinearClassifier(ExplainMixin, LinearClassifierMixin, BaseE
         Returns
         -------
         {ndarray, CSR matrix, DataFrame} of shape (n_samples, n_features)
-            In the container of `X`; a CSR matrix gains entries in columns with a coefficient only.
+            In the container of `X`; an ndarray for other frames than those of pandas. A CSR matrix
+            gains entries only in columns with a coefficient.
 
         Raises
         ------

@@ -9,7 +9,8 @@ from sklearn_advex.linear_model._objective import Point
 
 # Features admitted to the first working set; later sets are at least twice the support.
 _FIRST_WORKING_SET = 64
-# A working set is solved until its residual is this share of the residual over all features.
+# A new working set is solved until its residual is this share of the residual over all features;
+# one that no feature wants to join any more is solved to the end.
 _WORKING_SET_ACCURACY = 0.3
 # Block pivoting: exchanges of the whole block that may fail to help before single ones, the most
 # exchanges before it is given up, and the pull (relative) that counts as rounding error.
@@ -119,12 +120,12 @@ class ActiveSetNewton:
             if status != "running":
                 return Solution(point, objective.value(point), residual, n_iter, status)
             features = _wanted_features(point.coef, subgradients.smallest(point.coef))
+            accuracy = _OVERSHOOT * self.tol
             if working_set is None or not np.isin(features, working_set.features).all():
                 working_set = None  # frees the copy of its columns before the next is made
                 working_set = _WorkingSet(objective, features)
-            accuracy = _OVERSHOOT * self.tol
-            if features.size < objective.n_features:
-                accuracy = max(accuracy, _WORKING_SET_ACCURACY * residual)
+                if features.size < objective.n_features:
+                    accuracy = max(accuracy, _WORKING_SET_ACCURACY * residual)
             point, steps, status = working_set.minimise(point, accuracy, self.max_iter - n_iter)
             n_iter += steps
             if steps == 0 and status == "running":
