@@ -66,7 +66,7 @@ class HessianOperator:
 
     def damp(self, share):
         """Raise the curvature of every variable by a share of itself."""
-        self.damping = share * self.diagonal
+        self.damping = self.damping + share * self.diagonal
 
     def product(self, v):
         """The Hessian times a vector."""

@@ -199,11 +199,14 @@ class RobustObjective:
         total, signed_total = gram[d, d], gram[d, d + 1]
         cross = gram[:d, d + 1] - 0.5 * total * shift
         hessian = gram[: d + 1, : d + 1]
+        rounding = np.finfo(float).eps * np.diag(hessian)
         hessian[:d, :d] -= np.outer(cross, shift)
         hessian[:d, :d] -= np.outer(shift, cross)
         hessian[:d, d] -= shift * signed_total
         hessian[d, :d] = hessian[:d, d]
         hessian.flat[: d * (d + 2) : d + 2] += self._ridge
+        # A sum of squares, of which the differences above may leave less than nothing.
+        np.fill_diagonal(hessian, np.maximum(np.diag(hessian), rounding))
         return hessian
 
     def _hessian_product(self, curvature, shift, v):
@@ -216,7 +219,8 @@ class RobustObjective:
         total = curvature.sum()
         cross = self.design.rmatvec(curvature * self.y)
         squares = self.design.weighted_squares(curvature)
-        return np.append(squares - shift * (2 * cross - total * shift) + self._ridge, total)
+        diagonal = squares - shift * (2 * cross - total * shift) + self._ridge
+        return np.append(np.maximum(diagonal, np.finfo(float).eps * squares), total)
 
     def move(self, point, direction, intercept_step):
         """The points along a segment as a function of the step length in [0, 1]."""
