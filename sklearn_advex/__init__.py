@@ -13,8 +13,10 @@ from sklearn_advex.model_selection import AdversarialLogisticRegressionCV
 __version__ = "0.1.0.dev0"
 
 __all__ = [
+    "AdversarialCNNClassifier",
     "AdversarialLogisticRegression",
     "AdversarialLogisticRegressionCV",
+    "AdversarialNetClassifier",
     "AttributionTransformer",
     "__version__",
     "alpha_max",
@@ -23,3 +25,18 @@ __all__ = [
     "epsilon_path",
     "explain",
 ]
+
+_NETWORKS = {"AdversarialCNNClassifier", "AdversarialNetClassifier"}
+
+
+def __getattr__(name):
+    """Load the networks when they are asked for: torch takes seconds that others need not wait."""
+    if name in _NETWORKS:
+        from sklearn_advex import neural_network
+
+        return getattr(neural_network, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *_NETWORKS})

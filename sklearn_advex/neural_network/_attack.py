@@ -1,0 +1,153 @@
+"""The adversary of networks: projected gradient descent within a box around each input."""
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional
+
+
+@dataclass(frozen=True)
+class ProjectedGradientDescent:
+    r"""Search the worst input within :math:`|\delta_j| \le \epsilon_j` by signed gradient steps.
+
+    From a start in the box, each step follows the sign of the gradient of the loss L and is then
+    projected back onto the box and the valid inputs,
+
+    .. math::
+
+        z \leftarrow \Pi \left( z + s \, \mathrm{sign} \, \nabla_z L(z, y) \right),
+
+    the attack of Madry et al. (ICLR 2018, https://arxiv.org/abs/1706.06083). One step from a random
+    start is the fast gradient sign method of Wong et al. (ICLR 2020,
+    https://arxiv.org/abs/2001.03994).
+
+    Parameters
+    ----------
+    epsilon : Tensor that broadcasts to inputs
+        Half-width of the allowed change of each entry of an input.
+    step_size : Tensor that broadcasts to inputs
+        Length s of a step per entry.
+    n_steps : int
+        Number of steps.
+    random_start : bool
+        Whether to start anywhere in the box rather than at the input. Draws from torch's global
+        random state.
+    clip : tuple (low, high) of Tensors that broadcast to inputs, or None
+        The valid inputs; None where all are valid.
+    """
+
+    epsilon: torch.Tensor
+    step_size: torch.Tensor
+    n_steps: int
+    random_start: bool
+    clip: tuple[torch.Tensor, torch.Tensor] | None
+
+    def perturb(self, logits_of, X, y, scale=1.0):
+        """Attack a batch.
+
+        Parameters
+        ----------
+        logits_of : callable
+            From inputs to logits of shape (n_samples, n_classes), each row by itself.
+        X : Tensor of shape (n_samples, ...)
+            Inputs. Never changed.
+        y : Tensor of int64 of shape (n_samples,)
+            Positions of the true classes.
+        scale : float, default=1.0
+            What `epsilon` and `step_size` are multiplied by.
+
+        Returns
+        -------
+        Tensor of shape (n_samples, ...)
+        """
+        low, high = self._bounds(X, scale)
+        Z = torch.lerp(low, high, torch.rand_like(X)) if self.random_start else X.clone()
+        step = self.step_size * scale
+        for _ in range(self.n_steps):
+            Z.addcmul_(_loss_gradient(logits_of, Z, y).sign_(), step)
+            Z.clamp_(low, high)
+        return Z
+
+    def _bounds(self, X, scale):
+        epsilon = self.epsilon * scale
+        low, high = X - epsilon, X + epsilon
+        if self.clip is None:
+            return low, high
+        return low.clamp_(*self.clip), high.clamp_(*self.clip)
+
+
+def strongest_attack(attack, logits_of, X, y, n_restarts):
+    """Attack a batch, and again from new starts those rows that are still classified correctly.
+
+    Parameters
+    ----------
+    attack : ProjectedGradientDescent
+    logits_of, X, y
+        As for :meth:`ProjectedGradientDescent.perturb`.
+    n_restarts : int
+        Number of attacks on a row that holds, at least 1.
+
+    Returns
+    -------
+    Z : Tensor of shape (n_samples, ...)
+        For each row the input that gives its true class the least lead over another one: the result
+        of an attack, or the row itself where nothing else is as bad.
+    is_fooled : Tensor of bool of shape (n_samples,)
+    """
+    worst = X.clone()
+    lead, is_fooled = _judge(logits_of, X, y)
+    attacked = torch.arange(len(y), device=y.device)
+    for _ in range(n_restarts):
+        Z = attack.perturb(logits_of, X[attacked], y[attacked])
+        new_lead, new_is_fooled = _judge(logits_of, Z, y[attacked])
+        is_worse = new_lead < lead[attacked]
+        worse = attacked[is_worse]
+        worst[worse], lead[worse] = Z[is_worse], new_lead[is_worse]
+        is_fooled[attacked] |= new_is_fooled
+        attacked = torch.nonzero(~is_fooled).squeeze(1)
+        if len(attacked) == 0:
+            break
+    return worst, is_fooled
+
+
+@torch.no_grad()
+def _judge(logits_of, X, y):
+    """How far the logit of the true class leads, and whether another class is predicted."""
+    logits = logits_of(X)
+    own = logits.gather(1, y[:, None])
+    rivals = logits.scatter(1, y[:, None], -torch.inf)
+    return own.squeeze(1) - rivals.amax(dim=1), logits.argmax(dim=1) != y
+
+
+def _loss_gradient(logits_of, Z, y):
+    """Gradient of each row's own cross-entropy with respect to that row."""
+    with torch.enable_grad():
+        probe = Z.detach().requires_grad_()
+        loss = functional.cross_entropy(logits_of(probe).float(), y, reduction="sum")
+        return torch.autograd.grad(loss, probe)[0]
+
+
+@contextmanager
+def frozen(module):
+    """Hold a module in evaluation mode and without gradients of parameters, in a context.
+
+    Batch statistics and dropout are left alone, and a backward pass computes no more than the
+    gradient with respect to the input.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+    """
+    training = [part for part in module.modules() if part.training]
+    trainable = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    try:
+        module.eval()
+        for parameter in trainable:
+            parameter.requires_grad_(False)
+        yield module
+    finally:
+        for part in training:
+            part.training = True
+        for parameter in trainable:
+            parameter.requires_grad_(True)

@@ -1,0 +1,409 @@
+"""What adversarially trained networks share: training, prediction and attack."""
+
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from scipy.special import softmax
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.metrics import accuracy_score
+from sklearn.utils import check_random_state, gen_batches
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_advex._perturbation import resolve_epsilon
+from sklearn_advex._utils._frames import frame_like
+from sklearn_advex._utils._sklearn_compat import (
+    Interval,
+    StrOptions,
+    check_sample_weight,
+    fit_context,
+)
+from sklearn_advex.attribution import ExplainMixin
+from sklearn_advex.neural_network._attack import (
+    ProjectedGradientDescent,
+    frozen,
+    strongest_attack,
+)
+from sklearn_advex.neural_network._data import (
+    LabelledRows,
+    check_classes,
+    check_count,
+    check_range,
+    check_rows,
+    label_positions,
+    resolve_clip,
+    row_shape,
+    row_weights,
+)
+from sklearn_advex.neural_network._device import resolve_device, seeded
+from sklearn_advex.neural_network._modules import class_logits
+from sklearn_advex.neural_network._nested_params import NestedParamsMixin
+from sklearn_advex.neural_network._schedules import LR_SCHEDULES
+from sklearn_advex.neural_network._training import build_net, training_data
+
+_BLOCK_SIZE = 256  # rows that are predicted or attacked at a time
+
+
+class BaseAdversarialNetClassifier(ExplainMixin, NestedParamsMixin, ClassifierMixin, BaseEstimator):
+    """What adversarially trained networks share whatever their module and their inputs.
+
+    A subclass has a constructor and a `_row_layout`: from the shape of a row of X to how the module
+    takes such a row.
+    """
+
+    _parameter_constraints = {
+        "module": [callable, torch.nn.Module],
+        "epsilon": [Interval(Real, 0, None, closed="left"), "array-like", dict],
+        "norm": [StrOptions({"linf"})],
+        "attack": [StrOptions({"pgd", "fgsm"}), None],
+        "attack_steps": [Interval(Integral, 1, None, closed="left")],
+        "attack_step_size": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
+        "random_start": ["boolean"],
+        "clip": [tuple, list, None],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "epsilon_warmup": [Interval(Real, 0, 1, closed="both")],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "optimizer": [callable],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "lr_schedule": [StrOptions(set(LR_SCHEDULES)), callable, None],
+        "device": [str, torch.device],
+        "precision": [StrOptions({"auto", "float32", "bfloat16"})],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither"), None],
+        "callbacks": [list, None],
+        "warm_start": ["boolean"],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None):
+        """Train the module for `max_epochs` epochs.
+
+        Ctrl-C ends the training early: the model is kept as far as it got, and a warning says so.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, ...)
+            Training inputs, rows of any shape that the module takes. Never changed; computed with
+            in float32.
+        y : array-like of shape (n_samples,)
+            Class labels, of any type.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows. Only their ratios matter.
+
+        Returns
+        -------
+        self : AdversarialNetClassifier
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If the data or a parameter is not valid, if the module does not fit the data or does not
+            return logits, or if the training diverges.
+        """
+        is_continued = self.warm_start and hasattr(self, "net_")
+        data = self._prepare(X, y, sample_weight, None, is_continued)
+        if not is_continued:
+            self._initialize()
+        return self._train(data, self.max_epochs)
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Train the module for one more epoch.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, ...)
+            Training inputs, as for :meth:`fit`.
+        y : array-like of shape (n_samples,)
+            Class labels.
+        classes : array-like of shape (n_classes,), default=None
+            All labels that later calls may bring; looked at in the first call only. None takes
+            those in `y`.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows.
+
+        Returns
+        -------
+        self : AdversarialNetClassifier
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            As for :meth:`fit`, and if `y` has a label that is none of the classes.
+        """
+        is_continued = hasattr(self, "net_")
+        data = self._prepare(X, y, sample_weight, classes, is_continued)
+        if not is_continued:
+            self._initialize()
+        return self._train(data, 1)
+
+    def decision_function(self, X):
+        """Logits of the classes.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, ...)
+            Inputs, in the shape of the training data or flat.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes), float64
+            For two classes the log-odds of the second, ``classes_[1]``.
+        """
+        logits = self._predict_logits(self._check_inputs(X))
+        return logits[:, 1] - logits[:, 0] if self.classes_.size == 2 else logits
+
+    def predict_proba(self, X):
+        """Probabilities of the classes: the softmax of the logits.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, ...)
+            Inputs, in the shape of the training data or flat.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), float64
+            In the order of `classes_`.
+        """
+        return softmax(self._predict_logits(self._check_inputs(X)), axis=1)
+
+    def predict(self, X):
+        """The most probable class of each row.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, ...)
+            Inputs, in the shape of the training data or flat.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Class labels.
+        """
+        positions = self._predict_logits(self._check_inputs(X)).argmax(axis=1)
+        return self.classes_[positions]
+
+    def perturb(self, X, y, epsilon=None, steps=None, restarts=1):
+        """Attack the model: change each row so that its true class loses.
+
+        The attack is projected gradient descent from a random start, in float32 whatever the
+        training computed with, with steps of ``2.5 * epsilon / steps``. It is a search: a row that
+        it does not turn may still be turned by another attack.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, ...)
+            Rows to attack. Never changed.
+        y : array-like of shape (n_samples,)
+            True labels.
+        epsilon : float, array-like of the shape of a row or dict, default=None
+            What the adversary may do, as in the constructor; None is what the model was trained
+            against.
+        steps : int, default=None
+            Steps of the attack; None takes `attack_steps`.
+        restarts : int, default=1
+            Attacks from new random starts on the rows that are still classified correctly.
+
+        Returns
+        -------
+        ndarray of float32 of the shape of X, or DataFrame
+            Within `epsilon` of `X` and within `clip`.
+
+        Raises
+        ------
+        ValueError
+            If `y` holds a label that the model does not know, or `epsilon`, `steps` or `restarts`
+            is not valid.
+        """
+        rows = self._check_inputs(X)
+        perturbed, _ = self._worst_case(rows, y, epsilon, steps, restarts)
+        perturbed = perturbed.reshape(len(rows), *row_shape(X))
+        return frame_like(X, perturbed, getattr(X, "columns", None))
+
+    def adversarial_score(self, X, y, epsilon=None, steps=None, restarts=1, sample_weight=None):
+        """Accuracy under attack: the share of rows that :meth:`perturb` cannot turn.
+
+        An upper bound of the worst-case accuracy, the closer the more `steps` and `restarts`.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, ...)
+            Test rows.
+        y : array-like of shape (n_samples,)
+            True labels.
+        epsilon : float, array-like of the shape of a row or dict, default=None
+            What the adversary may do; None is what the model was trained against.
+        steps : int, default=None
+            Steps of the attack; None takes `attack_steps`.
+        restarts : int, default=1
+            Attacks on the rows that are still classified correctly.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            In [0, 1], never above :meth:`score`.
+        """
+        rows = self._check_inputs(X)
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(sample_weight, rows, ensure_non_negative=True)
+        _, stands = self._worst_case(rows, y, epsilon, steps, restarts)
+        return float(accuracy_score(np.ones_like(stands), stands, sample_weight=sample_weight))
+
+    @property
+    def module_(self):
+        """The trained module, in evaluation mode, on `device_`."""
+        return self.net_.module_
+
+    @property
+    def history_(self):
+        """One dict per epoch, with losses and accuracies on clean and on attacked inputs apart."""
+        return self.net_.history
+
+    @property
+    def n_iter_(self):
+        """Number of epochs that the module was trained for."""
+        return len(self.history_)
+
+    def _check_inputs(self, X):
+        """Flat rows of new data for a fitted model."""
+        check_is_fitted(self)
+        rows = check_rows(self, X, reset=False)
+        given = row_shape(X)
+        if not self._layout.accepts(given):
+            raise ValueError(
+                f"X has rows of shape {given}, but the model was fitted on rows of shape"
+                f" {self._layout.given}: pass these, or flat rows."
+            )
+        return rows
+
+    def _prepare(self, X, y, sample_weight, classes, is_continued):
+        """Validate training data; for a new model also learn about the data what it must know."""
+        rows, y = check_rows(self, X, reset=not is_continued, y=y)
+        if is_continued:
+            self._check_inputs(X)
+        else:
+            self.classes_ = check_classes(y, classes)
+            self._layout = self._row_layout(row_shape(X))
+            self.feature_means_ = rows.mean(axis=0, dtype=np.float64)
+        self.epsilon_ = self._resolve_epsilon(self.epsilon)
+        check_range(rows, resolve_clip(self.clip, self.n_features_in_))
+        weight = row_weights(sample_weight, self.class_weight, y, rows)
+        return LabelledRows(rows, label_positions(y, self.classes_, rows), weight)
+
+    def _resolve_epsilon(self, epsilon):
+        """One half-width per feature, from whatever shape."""
+        if np.ndim(epsilon) > 1 and np.shape(epsilon) == self._layout.given:
+            epsilon = np.reshape(epsilon, -1)
+        names = getattr(self, "feature_names_in_", None)
+        return resolve_epsilon(epsilon, self.n_features_in_, names)
+
+    def _initialize(self, data):
+        """Build module and optimizer anew."""
+        self.device_ = resolve_device(self.device)
+        self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        with seeded(self._seed, self.device_):
+            self.net_ = build_net(self, self._layout.module_shape, self.classes_.size)
+
+    def _initialize(self):
+        """Build module and optimizer anew."""
+        self.device_ = resolve_device(self.device)
+        self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        with seeded(self._seed, self.device_):
+            self.net_ = build_net(self, self._layout.module_shape, self.classes_.size)
+        self.precision_ = "float32" if self.net_.autocast_dtype is None else "bfloat16"
+
+    def _train(self, rows, n_epochs):
+        self.net_.attack = self._training_attack()
+        data = training_data(rows, self._layout, self.device_, self.validation_fraction, self._seed)
+        with seeded(self._seed, self.device_):
+            self.net_.partial_fit(data, epochs=n_epochs)
+        self.module_.eval()
+        if self.net_.was_interrupted:
+            warnings.warn(
+                f"Training was interrupted after {self.n_iter_} whole epochs of {self.max_epochs}."
+                " The model is kept as far as it got: it predicts, and partial_fit continues.",
+                UserWarning,
+                stacklevel=3,
+            )
+        return self
+
+    def _training_attack(self):
+        if self.attack is None:
+            return None
+        n_steps = 1 if self.attack == "fgsm" else self.attack_steps
+        if self.attack_step_size == "auto":
+            step_size = (1.25 if self.attack == "fgsm" else 2.5 / n_steps) * self.epsilon_
+        else:
+            step_size = np.full_like(self.epsilon_, self.attack_step_size)
+        return self._adversary(self.epsilon_, step_size, n_steps, self.random_start)
+
+    def _adversary(self, epsilon, step_size, n_steps, random_start=True):
+        """An attack on inputs of the module."""
+        clip = resolve_clip(self.clip, self.n_features_in_)
+        return ProjectedGradientDescent(
+            self._as_inputs(epsilon),
+            self._as_inputs(step_size),
+            n_steps,
+            random_start,
+            None if clip is None else tuple(self._as_inputs(bound) for bound in clip),
+        )
+
+    def _worst_case(self, rows, y, epsilon, steps, restarts):
+        """The rows under attack, and whether each is still classified correctly."""
+        positions = torch.from_numpy(label_positions(y, self.classes_, rows)).to(self.device_)
+        epsilon = self.epsilon_ if epsilon is None else self._resolve_epsilon(epsilon)
+        steps = self.attack_steps if steps is None else steps
+        check_count(steps, "steps")
+        check_count(restarts, "restarts")
+        attack = self._adversary(epsilon, 2.5 / steps * epsilon, steps)
+        perturbed, stands = np.empty_like(rows), np.empty(len(rows), dtype=bool)
+        with seeded(self._seed, self.device_), frozen(self.module_):
+            for block in gen_batches(len(rows), _BLOCK_SIZE):
+                inputs, fooled = strongest_attack(
+                    attack, self._logits, self._as_inputs(rows[block]), positions[block], restarts
+                )
+                perturbed[block] = self._layout.restore(inputs).cpu().numpy()
+                stands[block] = ~fooled.cpu().numpy()
+        return perturbed, stands
+
+    def _predict_logits(self, rows):
+        """Logits of all classes, an ndarray of float64 of shape (n_samples, n_classes)."""
+        with torch.inference_mode(), frozen(self.module_):
+            blocks = [
+                self._logits(self._as_inputs(rows[block])).cpu().numpy()
+                for block in gen_batches(len(rows), _BLOCK_SIZE)
+            ]
+        return np.concatenate(blocks).astype(np.float64)
+
+    def _logits(self, inputs):
+        return class_logits(self.module_(inputs))
+
+    def _as_inputs(self, rows):
+        """Flat rows, or one of them, as a new tensor that the module takes."""
+        rows = torch.tensor(rows, dtype=torch.float32, device=self.device_)
+        return self._layout.arrange(rows.reshape(-1, self.n_features_in_))
+
+    def _module_input(self, X):
+        """Inputs in the shape of X and how to arrange them, for attributions.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, ...)
+
+        Returns
+        -------
+        values : ndarray of float32 of the shape of X
+        arrange : callable
+            From a tensor of this shape to one that the module takes; differentiable.
+        """
+        rows = self._check_inputs(X)
+        return rows.reshape(len(rows), *row_shape(X)), self._layout.arrange

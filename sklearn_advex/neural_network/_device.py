@@ -1,0 +1,85 @@
+"""Where to compute, and with which numbers."""
+
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+
+
+def resolve_device(device):
+    """Turn `device` into a device that exists.
+
+    Parameters
+    ----------
+    device : str or torch.device
+        "auto" is the first CUDA device, or the CPU where there is none.
+
+    Returns
+    -------
+    torch.device
+
+    Raises
+    ------
+    ValueError
+        If torch does not know the name or cannot use the device here.
+    """
+    if isinstance(device, str) and device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        resolved = torch.device(device)
+        torch.empty(1, device=resolved)
+    except (RuntimeError, AssertionError) as error:  # torch asserts that it was built with CUDA
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"device={str(device)!r} cannot be used here ({reason}). Pass device='auto', which"
+            " takes a GPU where there is one."
+        ) from error
+    return resolved
+
+
+def resolve_precision(precision, device, module):
+    """Choose the type that autocast computes with.
+
+    Parameters
+    ----------
+    precision : {"auto", "float32", "bfloat16"}
+        "auto" is "bfloat16" where the device multiplies such numbers in hardware and the module has
+        convolutions, which is where it pays.
+    device : torch.device
+    module : torch.nn.Module
+
+    Returns
+    -------
+    str
+        "float32" or "bfloat16".
+    """
+    if precision != "auto":
+        return precision
+    has_convolutions = any(isinstance(layer, _CONVOLUTIONS) for layer in module.modules())
+    return "bfloat16" if has_convolutions and _multiplies_bfloat16(device) else "float32"
+
+
+def _multiplies_bfloat16(device):
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    if device.type == "cpu" and hasattr(torch.cpu, "get_capabilities"):  # since torch 2.10
+        capabilities = torch.cpu.get_capabilities()
+        return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+    return False
+
+
+@contextmanager
+def seeded(seed, device):
+    """Seed torch's global random state in a context, and leave it as found.
+
+    Parameters
+    ----------
+    seed : int
+    device : torch.device
+        Whose state is seeded next to that of the CPU.
+    """
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield

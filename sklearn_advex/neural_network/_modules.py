@@ -1,0 +1,118 @@
+"""From what a user gives as `module` to a module that can be trained."""
+
+import copy
+import inspect
+
+import torch
+from torch import nn
+
+
+def build_module(module, params, row_shape, n_classes):
+    """Make a new module that fits the data, and try it.
+
+    Parameters
+    ----------
+    module : callable or torch.nn.Module
+        A class or another factory is called with `params`, and with `input_shape`, `n_features` and
+        `n_classes` where its signature has these names. An instance is copied, its weights are what
+        training starts from.
+    params : dict
+        Arguments for the factory.
+    row_shape : tuple of int
+        Shape of one input.
+    n_classes : int
+
+    Returns
+    -------
+    torch.nn.Module
+
+    Raises
+    ------
+    TypeError
+        If `module` is neither, or not a factory of modules.
+    ValueError
+        If the module does not take such inputs or does not return logits.
+    """
+    if isinstance(module, nn.Module):
+        if params:
+            raise ValueError(
+                f"module is an instance, which module__{next(iter(params))} cannot change any more:"
+                " pass its class as module, or set what you want on the instance."
+            )
+        built = copy.deepcopy(module)
+    elif callable(module):
+        built = module(**_sizes(module, row_shape, n_classes), **params)
+    else:
+        built = module
+    if not isinstance(built, nn.Module):
+        raise TypeError(
+            "module must be a torch.nn.Module: its class, a function that returns one, or an"
+            f" instance. Got {built!r:.80}."
+        )
+    _try(built, row_shape, n_classes)
+    return built
+
+
+def class_logits(outputs):
+    """Logits of all classes, also for a module with one output for two classes.
+
+    Parameters
+    ----------
+    outputs : Tensor of shape (n_samples, n_classes) or (n_samples, 1)
+        One output is the logit of the second class.
+
+    Returns
+    -------
+    Tensor of shape (n_samples, n_classes)
+    """
+    if outputs.shape[1] > 1:
+        return outputs
+    return torch.cat([torch.zeros_like(outputs), outputs], dim=1)
+
+
+def _sizes(factory, row_shape, n_classes):
+    """The sizes that a factory asks for by the names of its parameters."""
+    sizes = {
+        "input_shape": row_shape,
+        "n_features": torch.Size(row_shape).numel(),
+        "n_classes": n_classes,
+    }
+    parameters = inspect.signature(factory).parameters
+    return {name: size for name, size in sizes.items() if name in parameters}
+
+
+def _try(module, row_shape, n_classes):
+    """Raise a ValueError unless a module maps inputs to logits; the first pass of lazy layers."""
+    name = type(module).__name__
+    was_training = module.training
+    try:
+        with torch.no_grad():
+            outputs = module.eval()(torch.zeros(2, *row_shape))
+    except RuntimeError as error:
+        raise ValueError(
+            f"module={name} does not take rows of shape {tuple(row_shape)}, the shape of one row of"
+            f" X: {error}"
+        ) from error
+    finally:
+        module.train(was_training)
+    widths = {1, 2} if n_classes == 2 else {n_classes}
+    if not isinstance(outputs, torch.Tensor) or outputs.ndim != 2 or outputs.shape[1] not in widths:
+        got = tuple(outputs.shape) if isinstance(outputs, torch.Tensor) else type(outputs).__name__
+        raise ValueError(
+            f"module={name} must return logits of shape (n_samples, {n_classes}), one for each of"
+            f" the {n_classes} classes in y; for 2 rows it returned {got}."
+        )
+    if _are_probabilities(module, outputs):
+        raise ValueError(
+            f"module={name} returns probabilities, but the loss and predict_proba expect logits and"
+            " would apply the softmax a second time: leave out the last layer (softmax or sigmoid)."
+        )
+
+
+def _are_probabilities(module, outputs):
+    """Whether a module ends in a softmax, by its values, or in a sigmoid, by its last layer."""
+    if not ((outputs >= 0) & (outputs <= 1)).all():
+        return False
+    total = outputs.sum(dim=1)
+    *_, last_layer = module.modules()
+    return isinstance(last_layer, nn.Sigmoid) or torch.allclose(total, torch.ones_like(total))

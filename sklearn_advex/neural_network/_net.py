@@ -1,0 +1,356 @@
+"""The skorch net that trains a module against an adversary."""
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from skorch import NeuralNetClassifier
+from skorch.callbacks import EpochTimer, PassthroughScoring
+from torch.nn import functional
+
+from sklearn_advex.neural_network._attack import frozen
+from sklearn_advex.neural_network._modules import class_logits
+
+_METRICS = (("loss", True), ("accuracy", False))  # and whether less of it is better
+
+
+class LabelledTensors(NamedTuple):
+    """Inputs, labels and weights, all on the device that trains on them.
+
+    Attributes
+    ----------
+    X : Tensor of shape (n_samples, ...)
+        As the module takes them.
+    y : Tensor of int64 of shape (n_samples,)
+        Positions of the classes.
+    weight : Tensor of shape (n_samples,)
+        Weights of the rows, of mean 1.
+    """
+
+    X: torch.Tensor
+    y: torch.Tensor
+    weight: torch.Tensor
+
+    def take(self, rows):
+        """Copy some rows.
+
+        Parameters
+        ----------
+        rows : Tensor of int64
+
+        Returns
+        -------
+        LabelledTensors
+        """
+        return LabelledTensors(*(part[rows.to(part.device)] for part in self))
+
+
+class TrainingData(NamedTuple):
+    """What the net trains on, and what it is watched on (None where there is none)."""
+
+    train: LabelledTensors
+    valid: LabelledTensors | None
+
+
+class Batch(tuple):
+    """A batch as callbacks of skorch unpack it, ``X, y``, with the weights of its rows."""
+
+    def __new__(cls, data):
+        batch = super().__new__(cls, (data.X, data.y))
+        batch.weight = data.weight
+        return batch
+
+
+class BatchIterator:
+    """Batches cut from tensors that are in memory as a whole; no worker, no copy to a device.
+
+    Parameters
+    ----------
+    data : LabelledTensors
+    batch_size : int
+        Rows of a batch; the last may have fewer, or one more: a batch of a single row would have no
+        batch statistics.
+    shuffle : bool, default=False
+        Whether to draw a new order of the rows, from torch's global random state, in each pass.
+    """
+
+    def __init__(self, data, batch_size, shuffle=False):
+        self.data = data
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+
+    def __len__(self):
+        """Count the batches of a pass."""
+        n_samples = len(self.data.y)
+        return max(1, -(-n_samples // self.batch_size) - (n_samples % self.batch_size == 1))
+
+    def __iter__(self):
+        """Yield the batches of a pass."""
+        n_samples = len(self.data.y)
+        order = torch.randperm(n_samples) if self.shuffle else torch.arange(n_samples)
+        starts = [position * self.batch_size for position in range(len(self))]
+        for start, stop in pairwise([*starts, n_samples]):
+            yield Batch(self.data.take(order[start:stop]))
+
+
+class AdversarialNet(NeuralNetClassifier):
+    """A skorch net that replaces each batch by its worst case before it learns from it.
+
+    Parameters
+    ----------
+    *args, **kwargs
+        As for skorch's NeuralNetClassifier.
+    attack : ProjectedGradientDescent or None
+        What finds the worst case; None trains on the inputs as they are.
+    epsilon_warmup : float
+        Share of the training steps over which the attack grows linearly to its full size.
+    alpha : float
+        Weight of the l1 norm of the module's weights (its parameters but for biases and scales,
+        which have one dimension) in the loss.
+    lr_factor : callable or None
+        From the share of the training steps done to a factor of the learning rate.
+    autocast_dtype : torch.dtype or None
+        The type that autocast may compute with in attack and forward pass; None for the type of the
+        inputs. The loss, the weights and their update keep the weights' own type.
+    seed : int
+        Seed of the random numbers of each epoch.
+    """
+
+    def __init__(
+        self,
+        *args,
+        attack=None,
+        epsilon_warmup=0.0,
+        alpha=0.0,
+        lr_factor=None,
+        autocast_dtype=None,
+        seed=0,
+        **kwargs,
+    ):
+        super().__init__(*args, **kwargs)
+        self.attack = attack
+        self.epsilon_warmup = epsilon_warmup
+        self.alpha = alpha
+        self.lr_factor = lr_factor
+        self.autocast_dtype = autocast_dtype
+        self.seed = seed
+
+    @property
+    def _default_callbacks(self):
+        """The mean over each epoch of every number recorded; nothing is printed."""
+        kinds = ("clean", "adversarial")
+        scores = [(f"{kind}_{name}", lower) for kind in kinds for name, lower in _METRICS]
+        averages = [
+            PassthroughScoring(f"{part}_{name}", lower, on_train=part == "train")
+            for part in ("train", "valid")
+            for name, lower in [("loss", True), *scores]
+        ]
+        return [("epoch_timer", EpochTimer()), *((score.name, score) for score in averages)]
+
+    def check_data(self, X, y=None):
+        """Take the data as they come: the estimator has checked them.
+
+        Parameters
+        ----------
+        X : TrainingData
+        y
+            Not used.
+        """
+
+    def get_split_datasets(self, X, y=None, **fit_params):
+        """Hand over the parts of the data, which the caller has split.
+
+        Parameters
+        ----------
+        X : TrainingData
+        y, **fit_params
+            Not used.
+
+        Returns
+        -------
+        TrainingData
+        """
+        return X
+
+    def get_iterator(self, dataset, training=False):
+        """Cut tensors that are on the device into batches; leave other data to skorch.
+
+        Parameters
+        ----------
+        dataset : LabelledTensors or Dataset
+        training : bool, default=False
+            Whether to shuffle.
+
+        Returns
+        -------
+        iterator
+        """
+        if isinstance(dataset, LabelledTensors):
+            return BatchIterator(dataset, self.batch_size, shuffle=training)
+        return super().get_iterator(dataset, training)
+
+    def fit_loop(self, X, y=None, *, epochs, **fit_params):
+        """Train for a number of epochs, and remember whether the user put an end to it.
+
+        Parameters
+        ----------
+        X : TrainingData
+        y, **fit_params
+            Not used.
+        epochs : int
+            How many more.
+
+        Returns
+        -------
+        self : AdversarialNet
+        """
+        self.was_interrupted = False
+        self.last_epoch = len(self.history) + epochs
+        self.steps_per_epoch = len(self.get_iterator(X.train, training=True))
+        try:
+            return super().fit_loop(X, y, epochs, **fit_params)
+        except KeyboardInterrupt:
+            self.was_interrupted = True
+            if "train_loss" not in self.history[-1]:
+                self.history.pop()  # the line of an epoch that did not end
+            raise
+
+    def on_epoch_begin(self, net, **kwargs):
+        """Open a line of the history, and seed what is random in the epoch.
+
+        Parameters
+        ----------
+        net : AdversarialNet
+        **kwargs
+            Passed on.
+        """
+        super().on_epoch_begin(net, **kwargs)
+        self.n_steps = (len(self.history) - 1) * self.steps_per_epoch
+        seeds = np.random.SeedSequence([self.seed, len(self.history)])
+        torch.manual_seed(int(seeds.generate_state(1)[0]))
+
+    def on_epoch_end(self, net, **kwargs):
+        """Complain about a training that diverged.
+
+        Parameters
+        ----------
+        net : AdversarialNet
+        **kwargs
+            Passed on.
+        """
+        if not np.isfinite(self.history[-1, "batches", -1, "train_loss"]):
+            raise ValueError(
+                f"The training diverged in epoch {len(self.history)}: the loss is not finite. Lower"
+                f" lr={self.lr}, or scale X."
+            )
+
+    def train_step(self, batch, **fit_params):
+        """Find the worst case of a batch, once, and take an optimizer step on it.
+
+        The optimizer may call the loss of a batch several times, so the attack cannot be part of it
+        (:meth:`train_step_single`).
+
+        Parameters
+        ----------
+        batch : Batch
+        **fit_params
+            Not used.
+
+        Returns
+        -------
+        dict
+            The loss and the logits.
+        """
+        progress = min(1.0, self.n_steps / (self.max_epochs * self.steps_per_epoch))
+        self._set_learning_rate(progress)
+        learned, kind = batch, "clean"
+        if self.attack is not None:
+            learned, kind = self._attacked(batch, "train", self._attack_scale(progress))
+        step = super().train_step(learned, **fit_params)
+        self._record("train", kind, step["y_pred"], batch[1])
+        self.n_steps += 1
+        return step
+
+    def train_step_single(self, batch, **fit_params):
+        """Compute the loss of a batch and the gradients of the parameters.
+
+        Parameters
+        ----------
+        batch : Batch
+        **fit_params
+            Not used.
+
+        Returns
+        -------
+        dict
+            The loss and the logits.
+        """
+        self._set_training(True)
+        logits = self._logits(batch[0])
+        loss = self._loss(logits, batch)
+        loss.backward()
+        return {"loss": loss.detach(), "y_pred": logits.detach()}
+
+    def validation_step(self, batch, **fit_params):
+        """Watch a batch that is not trained on.
+
+        Parameters
+        ----------
+        batch : Batch
+        **fit_params
+            Not used.
+
+        Returns
+        -------
+        dict
+            The loss and the logits, of the worst case if there is an attack.
+        """
+        watched, kind = batch, "clean"
+        if self.attack is not None:
+            watched, kind = self._attacked(batch, "valid", 1.0)
+        with frozen(self.module_), torch.no_grad():
+            logits = self._logits(watched[0])
+            loss = self._loss(logits, watched)
+        self._record("valid", kind, logits, batch[1])
+        return {"loss": loss, "y_pred": logits}
+
+    def _attacked(self, batch, part, scale):
+        """The worst case of a batch; records how the batch itself fares."""
+        X, y = batch
+        with frozen(self.module_):
+            with torch.no_grad():
+                self._record(part, "clean", self._logits(X), y)
+            X = self.attack.perturb(self._logits, X, y, scale)
+        return Batch(LabelledTensors(X, y, batch.weight)), "adversarial"
+
+    def _record(self, part, kind, logits, y):
+        accuracy = (logits.argmax(dim=1) == y).float().mean()
+        numbers = torch.stack([functional.cross_entropy(logits, y), accuracy]).tolist()
+        for (name, _), number in zip(_METRICS, numbers, strict=True):
+            self.history.record_batch(f"{part}_{kind}_{name}", number)
+
+    def _loss(self, logits, batch):
+        losses = functional.cross_entropy(logits, batch[1], reduction="none")
+        return (losses * batch.weight).mean() + self._penalty()
+
+    def _logits(self, X):
+        """Logits of all classes, computed as `autocast_dtype` allows, in the weights' own type."""
+        enabled = self.autocast_dtype is not None
+        with torch.autocast(torch.device(self.device).type, self.autocast_dtype, enabled):
+            return class_logits(self.module_(X)).to(X.dtype)
+
+    def _penalty(self):
+        if self.alpha == 0:
+            return 0.0
+        weights = [parameter for parameter in self.module_.parameters() if parameter.ndim > 1]
+        return self.alpha * sum(weight.abs().sum() for weight in weights)
+
+    def _attack_scale(self, progress):
+        return 1.0 if self.epsilon_warmup == 0 else min(1.0, progress / self.epsilon_warmup)
+
+    def _set_learning_rate(self, progress):
+        if self.lr_factor is None:
+            return
+        for group in self.optimizer_.param_groups:
+            group["lr"] = group.setdefault("initial_lr", group["lr"]) * self.lr_factor(progress)

@@ -1,0 +1,70 @@
+"""A line in the terminal that grows while a network is trained."""
+
+from skorch.callbacks import Callback
+from tqdm import tqdm
+
+_ACCURACIES = {"clean": "train_clean_accuracy", "adversarial": "train_adversarial_accuracy"}
+
+
+class TrainingProgress(Callback):
+    """Show the epoch, the accuracies in it so far and the time left while a net is trained."""
+
+    def initialize(self):
+        """Forget the line of an earlier training.
+
+        Returns
+        -------
+        self : TrainingProgress
+        """
+        self.bar_ = None
+        return self
+
+    def on_epoch_begin(self, net, **kwargs):
+        """Say which epoch it is.
+
+        Parameters
+        ----------
+        net : AdversarialNet
+        **kwargs
+            Not used.
+        """
+        epoch = len(net.history)
+        if self.bar_ is None:
+            n_epochs = net.last_epoch - epoch + 1
+            self.bar_ = tqdm(total=n_epochs * net.steps_per_epoch, unit="batch")
+        self.bar_.set_description(f"epoch {epoch}/{net.last_epoch}")
+
+    def on_batch_end(self, net, training=False, **kwargs):
+        """Count the batch, and show the mean accuracies of the epoch so far.
+
+        Parameters
+        ----------
+        net : AdversarialNet
+        training : bool, default=False
+            Batches that are only watched do not count.
+        **kwargs
+            Not used.
+        """
+        if not training:
+            return
+        batches = net.history[-1]["batches"]
+        means = {
+            kind: sum(batch[name] for batch in batches) / len(batches)
+            for kind, name in _ACCURACIES.items()
+            if name in batches[-1]
+        }
+        accuracies = ", ".join(f"{kind} {mean:.3f}" for kind, mean in means.items())
+        self.bar_.set_postfix_str(f"accuracy: {accuracies}", refresh=False)
+        self.bar_.update()
+
+    def on_train_end(self, net, **kwargs):
+        """Close the line.
+
+        Parameters
+        ----------
+        net : AdversarialNet
+        **kwargs
+            Not used.
+        """
+        self.bar_.close()
+        self.bar_ = None

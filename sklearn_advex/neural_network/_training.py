@@ -1,0 +1,101 @@
+"""From an estimator's parameters and data to a skorch net and what it trains on."""
+
+from functools import partial
+
+import torch
+from sklearn.model_selection import train_test_split
+from torch import nn
+
+from sklearn_advex.neural_network._device import resolve_precision
+from sklearn_advex.neural_network._modules import build_module
+from sklearn_advex.neural_network._net import AdversarialNet, LabelledTensors, TrainingData
+from sklearn_advex.neural_network._progress import TrainingProgress
+from sklearn_advex.neural_network._schedules import LR_SCHEDULES
+
+
+def build_net(estimator, row_shape, n_classes):
+    """Make an initialized net as the parameters of an estimator say.
+
+    Parameters
+    ----------
+    estimator : AdversarialNetClassifier
+        With the attributes `device_` and `_seed`.
+    row_shape : tuple of int
+        Shape of one input of the module.
+    n_classes : int
+
+    Returns
+    -------
+    AdversarialNet
+    """
+    schedule = estimator.lr_schedule
+    net = AdversarialNet(
+        partial(
+            build_module,
+            estimator.module,
+            estimator._nested_params("module__"),
+            row_shape,
+            n_classes,
+        ),
+        criterion=nn.CrossEntropyLoss,
+        optimizer=estimator.optimizer,
+        lr=estimator.lr,
+        max_epochs=estimator.max_epochs,
+        batch_size=estimator.batch_size,
+        train_split=None,
+        callbacks=_callbacks(estimator),
+        device=str(estimator.device_),
+        verbose=0,
+        classes=range(n_classes),
+        epsilon_warmup=estimator.epsilon_warmup,
+        alpha=estimator.alpha,
+        lr_factor=LR_SCHEDULES[schedule] if isinstance(schedule, str) else schedule,
+        seed=estimator._seed,
+        **{f"optimizer__{k}": v for k, v in estimator._nested_params("optimizer__").items()},
+    )
+    net.initialize()
+    precision = resolve_precision(estimator.precision, estimator.device_, net.module_)
+    net.autocast_dtype = torch.bfloat16 if precision == "bfloat16" else None
+    if len(row_shape) == 3:
+        net.module_.to(memory_format=torch.channels_last)
+    return net
+
+
+def training_data(rows, layout, device, validation_fraction, seed):
+    """Move training data to the device, once, and set a part of them aside.
+
+    Parameters
+    ----------
+    rows : LabelledRows
+    layout : RowLayout
+    device : torch.device
+    validation_fraction : float or None
+        Share of the rows to watch the training on; None for none.
+    seed : int
+        Of the choice of these rows, which keeps the shares of the classes.
+
+    Returns
+    -------
+    TrainingData
+    """
+    data = LabelledTensors(
+        layout.arrange(torch.from_numpy(rows.X)).to(device),
+        torch.from_numpy(rows.y).to(device),
+        torch.from_numpy(rows.weight).to(device),
+    )
+    if validation_fraction is None:
+        return TrainingData(data, None)
+    try:
+        train, valid = train_test_split(
+            range(len(rows.y)), test_size=validation_fraction, stratify=rows.y, random_state=seed
+        )
+    except ValueError as error:
+        raise ValueError(
+            f"validation_fraction={validation_fraction} is too small: {error}"
+        ) from error
+    return TrainingData(data.take(torch.tensor(train)), data.take(torch.tensor(valid)))
+
+
+def _callbacks(estimator):
+    callbacks = list(estimator.callbacks or [])
+    return [*callbacks, TrainingProgress()] if estimator.verbose else callbacks
