@@ -2,21 +2,57 @@
 
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from torch import nn
 
-from sklearn_advex import AdversarialLogisticRegression, AdversarialLogisticRegressionCV
+from sklearn_advex import (
+    AdversarialCNNClassifier,
+    AdversarialLogisticRegression,
+    AdversarialLogisticRegressionCV,
+    AdversarialNetClassifier,
+)
+from sklearn_advex.neural_network import ConvNet
 
+
+def multilayer_perceptron(n_features, n_classes):
+    return nn.Sequential(nn.Linear(n_features, 32), nn.ReLU(), nn.Linear(32, n_classes))
+
+
+def small_conv_net(input_shape, n_classes):
+    return ConvNet(input_shape, n_classes, n_filters=(8,), n_hidden=32)
+
+
+NETWORK = {"clip": None, "epsilon": 0.05, "attack_steps": 2, "lr": 0.02, "max_epochs": 20}
 ESTIMATORS = [
     AdversarialLogisticRegression(),
     AdversarialLogisticRegression(epsilon=0),
     AdversarialLogisticRegression(alpha=1e-3, l1_ratio=1),
     AdversarialLogisticRegressionCV(epsilons=[0.01, 0.1], cv=2),
+    AdversarialNetClassifier(multilayer_perceptron, **NETWORK),
+    AdversarialCNNClassifier(small_conv_net, input_shape=(1, 1, -1), **NETWORK),
 ]
+EXPECTED_FAILURES_OF_NETWORKS = {
+    "check_sample_weight_equivalence_on_dense_data": (
+        "a row of weight 2 and two rows fall into different batches"
+    ),
+    "check_methods_subset_invariance": (
+        "asks for 1e-7, and the order in which float32 sums are added up depends on the batch"
+    ),
+    "check_do_not_raise_errors_in_init_or_set_params": (
+        "takes the name of **nested_params for a parameter; a name without the prefix of module or"
+        " optimizer is an error at once"
+    ),
+}
+
+
+def expected_failures(estimator):
+    is_network = isinstance(estimator, AdversarialNetClassifier | AdversarialCNNClassifier)
+    return EXPECTED_FAILURES_OF_NETWORKS if is_network else {}
 
 
 # Some checks fit labels that are pure chance: a model without features is then the right answer.
 # One sets three folds for a class of two rows.
 @pytest.mark.filterwarnings("ignore:The least populated class:UserWarning")
 @pytest.mark.filterwarnings("ignore:All coefficients are 0:UserWarning")
-@parametrize_with_checks(ESTIMATORS)
+@parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failures, xfail_strict=True)
 def test_scikit_learns_checks(estimator, check):
     check(estimator)

@@ -390,7 +390,7 @@ class BaseAdversarialNetClassifier(ExplainMixin, NestedParamsMixin, ClassifierMi
     def _as_inputs(self, rows):
         """Flat rows, or one of them, as a new tensor that the module takes."""
         rows = torch.tensor(rows, dtype=torch.float32, device=self.device_)
-        return self._layout.arrange(rows.reshape(-1, self.n_features_in_))
+        return self._layout.arrange(rows.reshape(-1, self.n_features_in_)).contiguous()
 
     def _module_input(self, X):
         """Inputs in the shape of X and how to arrange them, for attributions.

@@ -60,9 +60,9 @@ def check_rows(estimator, X, *, reset, **targets):
     if not (hasattr(X, "columns") or issparse(X)) and len(row_shape(X)) > 1:
         X = np.asarray(X)
         X = X.reshape(len(X), -1)
-    return validate_data(
-        estimator, X, reset=reset, dtype=np.float32, force_writeable=True, **targets
-    )
+    options = {"dtype": np.float32, "force_writeable": True}
+    with np.errstate(over="ignore"):  # what is too large for float32 becomes an error
+        return validate_data(estimator, X, reset=reset, **options, **targets)
 
 
 def check_range(rows, clip):

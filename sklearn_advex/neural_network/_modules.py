@@ -41,7 +41,7 @@ def build_module(module, params, row_shape, n_classes):
             )
         built = copy.deepcopy(module)
     elif callable(module):
-        built = module(**_sizes(module, row_shape, n_classes), **params)
+        built = module(**_sizes(module, row_shape, n_classes) | params)
     else:
         built = module
     if not isinstance(built, nn.Module):

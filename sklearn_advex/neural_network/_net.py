@@ -230,21 +230,6 @@ class AdversarialNet(NeuralNetClassifier):
         seeds = np.random.SeedSequence([self.seed, len(self.history)])
         torch.manual_seed(int(seeds.generate_state(1)[0]))
 
-    def on_epoch_end(self, net, **kwargs):
-        """Complain about a training that diverged.
-
-        Parameters
-        ----------
-        net : AdversarialNet
-        **kwargs
-            Passed on.
-        """
-        if not np.isfinite(self.history[-1, "batches", -1, "train_loss"]):
-            raise ValueError(
-                f"The training diverged in epoch {len(self.history)}: the loss is not finite. Lower"
-                f" lr={self.lr}, or scale X."
-            )
-
     def train_step(self, batch, **fit_params):
         """Find the worst case of a batch, once, and take an optimizer step on it.
 
@@ -261,6 +246,11 @@ class AdversarialNet(NeuralNetClassifier):
         -------
         dict
             The loss and the logits.
+
+        Raises
+        ------
+        ValueError
+            If the loss is not finite.
         """
         progress = min(1.0, self.n_steps / (self.max_epochs * self.steps_per_epoch))
         self._set_learning_rate(progress)
@@ -268,6 +258,11 @@ class AdversarialNet(NeuralNetClassifier):
         if self.attack is not None:
             learned, kind = self._attacked(batch, "train", self._attack_scale(progress))
         step = super().train_step(learned, **fit_params)
+        if not step["loss"].isfinite():
+            raise ValueError(
+                f"The training diverged in epoch {len(self.history)}: the loss is not finite. Lower"
+                f" lr={self.lr}, or scale X."
+            )
         self._record("train", kind, step["y_pred"], batch[1])
         self.n_steps += 1
         return step

@@ -79,7 +79,7 @@ def training_data(rows, layout, device, validation_fraction, seed):
     TrainingData
     """
     data = LabelledTensors(
-        layout.arrange(torch.from_numpy(rows.X)).to(device),
+        layout.arrange(torch.from_numpy(rows.X)).contiguous().to(device),
         torch.from_numpy(rows.y).to(device),
         torch.from_numpy(rows.weight).to(device),
     )
