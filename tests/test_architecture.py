@@ -36,9 +36,10 @@ def violation(importer, target, in_function):
     top = target.split(".")[0]
     if top == PACKAGE:
         return layer_violation(room, room_of(target))
-    if top in {"torch", "skorch"} and room != "neural_network" and importer != TORCH_BACKEND:
+    is_torch_backend = f"{importer}.".startswith(f"{TORCH_BACKEND}.")
+    if top in {"torch", "skorch"} and room != "neural_network" and not is_torch_backend:
         return f"{top} belongs to neural_network and attribution._torch"
-    if top == "captum" and importer != TORCH_BACKEND:
+    if top == "captum" and not is_torch_backend:
         return "captum belongs to attribution._torch"
     if top == "matplotlib" and (room != "plotting" or not in_function):
         return "matplotlib belongs inside the functions of plotting"
@@ -122,6 +123,7 @@ def test_imports_go_down_the_layers(name, path, is_package):
         ("model_selection._scorers", "import sklearn_advex.metrics"),
         ("neural_network._net", "import torch\nfrom skorch.utils import to_numpy"),
         ("attribution._torch", "import torch\nfrom captum.attr import DeepLift"),
+        ("attribution._torch._network", "import torch\nfrom captum.attr import DeepLift"),
         ("plotting._displays", "def plot():\n    import matplotlib.pyplot as plt"),
         ("_utils._sklearn_compat", "from sklearn.utils._param_validation import Interval"),
         ("metrics._impact", "import numpy\nfrom sklearn import __version__\nimport torchvision"),
@@ -147,6 +149,7 @@ def test_the_rule_lets_pass(importer, source):
         ("attribution._explain", "def f():\n    import torch.nn", "torch belongs"),
         ("linear_model._logistic", "from skorch import NeuralNet", "skorch belongs"),
         ("neural_network._net", "from captum.attr import DeepLift", "captum belongs"),
+        ("attribution._torches", "from captum.attr import DeepLift", "captum belongs"),
         ("plotting._displays", "import matplotlib.pyplot as plt", "matplotlib belongs"),
         ("plotting._displays", "class D:\n    import matplotlib", "matplotlib belongs"),
         ("report._tables", "def f():\n    import matplotlib", "matplotlib belongs"),

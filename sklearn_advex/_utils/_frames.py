@@ -27,3 +27,17 @@ def frame_like(X, values, columns):
     if issparse(values):
         return pandas.DataFrame.sparse.from_spmatrix(values, index=X.index, columns=columns)
     return pandas.DataFrame(values, index=X.index, columns=columns, copy=False)
+
+
+def one_row_per_sample(values):
+    """Flatten images to rows; return a table as it is.
+
+    Parameters
+    ----------
+    values : array-like, sparse matrix or DataFrame of shape (n_samples, ...)
+
+    Returns
+    -------
+    table : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+    """
+    return values.reshape(len(values), -1) if len(values.shape) > 2 else values

@@ -5,9 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-# How far attributions may be from adding up, relative to what they are sums and differences of: far
-# above the rounding of float32, far below what anyone would call an explanation.
-_TOLERANCE = 1e-5
+from sklearn_advex._utils._frames import one_row_per_sample
+
+#: How far attributions may be from adding up, relative to what they are sums and differences of:
+#: far above the rounding of float32, far below what anyone would call an explanation.
+ROUNDING = 1e-5
 
 
 class Attribution(NamedTuple):
@@ -16,16 +18,24 @@ class Attribution(NamedTuple):
     Attributes
     ----------
     values : {ndarray, CSR} of shape (n_samples, n_features)
-    outputs : callable
+        Or an ndarray of shape (n_samples, ...) for rows that are images.
+    outputs : callable or None
         ``outputs() -> F_x, F_baseline``, two ndarrays of shape (n_samples,): the model's own output
-        for each row, and for what the row is compared with (the mean over several baselines).
+        for each row, and for what the row is compared with (the mean over several baselines). None
+        for a method whose attributions add up to nothing.
     is_exact : bool
         Whether the values follow from a closed form, so that they add up by construction.
+    tolerance : float
+        How far they may be from adding up, relative to what they are sums and differences of.
+    advice : str
+        What to tell the user where they are further.
     """
 
     values: np.ndarray
-    outputs: Callable
+    outputs: Callable | None
     is_exact: bool
+    tolerance: float = ROUNDING
+    advice: str = "The model's outputs are not what its attributes promise."
 
 
 class Backend(NamedTuple):
@@ -57,17 +67,18 @@ def completeness(attribution):
     Parameters
     ----------
     attribution : Attribution
+        With `outputs`.
 
     Returns
     -------
     error : ndarray of shape (n_samples,)
         Sum of a row's attributions, less the change of the output.
     is_broken : ndarray of bool of shape (n_samples,)
-        Whether that is more than rounding.
+        Whether that is more than the tolerance.
     """
-    values = attribution.values
+    values = one_row_per_sample(attribution.values)
     F_x, F_baseline = attribution.outputs()
     total = np.asarray(values.sum(axis=1, dtype=np.float64)).ravel()
     error = total - (F_x - F_baseline)
     scale = np.asarray(abs(values).sum(axis=1)).ravel() + np.abs(F_x) + np.abs(F_baseline)
-    return error, ~(np.abs(error) <= _TOLERANCE * scale)  # NaN is broken
+    return error, ~(np.abs(error) <= attribution.tolerance * scale)  # NaN is broken

@@ -22,10 +22,30 @@ from sklearn_advex.attribution._options import is_background
 
 _OUTPUTS = ("probability", "logit", "loss")
 
+
+def _linear(attribute):
+    return Backend("linear classifiers", LINEAR_REQUIRES, attribute, linear_worst_change)
+
+
+def _network(method):
+    """A backend that loads torch no sooner than a network is explained."""
+
+    def attribute(model, X, y, **options):
+        from sklearn_advex.attribution._torch import attribute_network
+
+        return attribute_network(model, X, y, method=method, **options)
+
+    return Backend("networks", ("module_", "classes_"), attribute)
+
+
 #: The backends of each method; the first whose requirements a model meets is taken.
 BACKENDS = {
-    method: (Backend("linear classifiers", LINEAR_REQUIRES, attribute, linear_worst_change),)
-    for method, attribute in (("ig", linear_integrated_gradients), ("shap", linear_shap))
+    "ig": (_linear(linear_integrated_gradients), _network("ig")),
+    "shap": (_linear(linear_shap),),
+    "deep_shap": (_linear(linear_shap), _network("deep_shap")),
+    "saliency": (_network("saliency"),),
+    "input_x_gradient": (_network("input_x_gradient"),),
+    "occlusion": (_network("occlusion"),),
 }
 
 
@@ -251,8 +271,13 @@ def attribute_columns(model, X, y, options, return_completeness=False):
     if groups is not None:
         values = sum_columns(attribution.values, groups, keep_sparse=_is_sparse(X))
         attribution = attribution._replace(values=values)
+    if return_completeness and attribution.outputs is None:
+        raise ValueError(
+            f"return_completeness=True has no meaning for method={options.method!r}, whose"
+            " attributions sum to nothing. Use method='ig' or 'deep_shap'."
+        )
     if return_completeness or not attribution.is_exact:
-        error = check_completeness(attribution, options)
+        error = check_completeness(attribution)
     if groups is not None:
         return Explanation(attribution.values, lambda: groups.names, X, error)
     rows = X_encoded if hasattr(X_encoded, "columns") else X
@@ -280,7 +305,7 @@ def attribute_encoded(model, last_step, X_encoded, y, options):
     """
     backend = choose_backend(last_step, options.method)
     baseline = options.baseline
-    if options.method == "shap" and is_background(baseline):
+    if "shap" in options.method and is_background(baseline, np.shape(X_encoded)[1:]):
         _, baseline = transform_to_last_step(model, baseline)
     return backend.attribute(
         last_step,
@@ -294,13 +319,12 @@ def attribute_encoded(model, last_step, X_encoded, y, options):
     )
 
 
-def check_completeness(attribution, options):
-    """Return each row's completeness error, and warn if it is more than rounding.
+def check_completeness(attribution):
+    """Return each row's completeness error, and warn if it is more than allowed.
 
     Parameters
     ----------
     attribution : Attribution
-    options : ExplainOptions
 
     Returns
     -------
@@ -308,12 +332,9 @@ def check_completeness(attribution, options):
     """
     error, is_broken = completeness(attribution)
     if is_broken.any():
-        advice = "The model's outputs are not what its attributes promise."
-        if not attribution.is_exact:
-            advice = f"Raise n_steps above {options.n_steps}."
         warnings.warn(
             f"The attributions of {is_broken.sum()} of {is_broken.size} rows do not sum to the"
-            f" change of the output, by up to {np.abs(error).max():.2g}. {advice}",
+            f" change of the output, by up to {np.abs(error).max():.2g}. {attribution.advice}",
             UserWarning,
             stacklevel=4,
         )
@@ -333,11 +354,19 @@ def choose_backend(model, method):
     """Return the first backend of a method whose requirements a model meets."""
     refusals = []
     for backend in BACKENDS[method]:
-        missing = [name for name in backend.requires if not hasattr(model, name)]
+        missing = _missing(model, backend)
         if not missing:
             return backend
         refusals.append(f"it has no {', '.join(missing)}, as {backend.models} do")
+    others = [other for other in BACKENDS if any(_missing(model, b) == [] for b in BACKENDS[other])]
+    advice = "Pass a fitted model of that kind, or a pipeline that ends in one."
+    if others:
+        advice = f"Methods that can are {', '.join(map(repr, others))}."
     raise TypeError(
-        f"method={method!r} cannot explain {type(model).__name__}: {'; '.join(refusals)}. Pass a"
-        " fitted model of that kind, or a pipeline that ends in one."
+        f"method={method!r} cannot explain {type(model).__name__}: {'; '.join(refusals)}. {advice}"
     )
+
+
+def _missing(model, backend):
+    """What a model lacks for a backend."""
+    return [name for name in backend.requires if not hasattr(model, name)]

@@ -55,7 +55,7 @@ def linear_integrated_gradients(model, X, y, *, output, target, baseline, n_step
     Attribution
     """
     X = validated_rows(model, X)
-    row = resolve_baseline(baseline, model, X.shape[1])
+    row = resolve_baseline(baseline, model, X.shape[1:])
     problem = LinearProblem.from_model(model, X, row, output)
     positions = resolve_target(target, problem.classes, X, y)
     outputs = partial(problem.outputs_of_target, model, X, positions, row[np.newaxis])
@@ -64,7 +64,9 @@ def linear_integrated_gradients(model, X, y, *, output, target, baseline, n_step
             values = _integrate_softmax(problem, model, X, positions, n_steps, batch_size)
         else:
             values = _closed_form(problem, model, X, positions)
-    return Attribution(values, outputs, is_exact=not problem.is_softmax)
+    if not problem.is_softmax:
+        return Attribution(values, outputs, is_exact=True)
+    return Attribution(values, outputs, is_exact=False, advice=f"Raise n_steps above {n_steps}.")
 
 
 def linear_shap(model, X, y, *, output, target, baseline, n_steps, batch_size):
@@ -100,7 +102,7 @@ def linear_shap(model, X, y, *, output, target, baseline, n_steps, batch_size):
     problem = LinearProblem.from_model(model, X, mean, output)
     if problem.is_softmax:
         raise ValueError(
-            f"method='shap' has no formula for output={output!r} of {type(model).__name__}, whose"
+            f"SHAP values have no formula for output={output!r} of {type(model).__name__}, whose"
             " probabilities are a softmax. Use output='logit' or method='ig'."
         )
     positions = resolve_target(target, problem.classes, X, y)

@@ -1,5 +1,6 @@
 """What the options of `explain` mean for a given model: class and baseline as numbers."""
 
+import math
 import sys
 from numbers import Real
 
@@ -59,7 +60,7 @@ def _positions_of_labels(y, position_of, X):
     return np.array([position_of[label] for label in labels])
 
 
-def resolve_baseline(baseline, model, n_features):
+def resolve_baseline(baseline, model, shape):
     """Turn `baseline` into a row.
 
     Parameters
@@ -69,13 +70,14 @@ def resolve_baseline(baseline, model, n_features):
     model : fitted estimator
         Asked for `feature_means_` where `baseline` is "mean", and for `feature_names_in_` where it
         is a Series.
-    n_features : int
-        Length of the row.
+    shape : tuple of int
+        Shape of a row of X: (n_features,), or that of an image. A flat row fits an image too.
 
     Returns
     -------
-    row : ndarray of shape (n_features,), float64
+    row : ndarray of shape `shape`, float64
     """
+    n_features = math.prod(shape)
     if isinstance(baseline, str):
         baseline = _fitted_means(baseline, model)
     elif isinstance(baseline, Real):
@@ -86,15 +88,15 @@ def resolve_baseline(baseline, model, n_features):
         row = np.asarray(baseline, dtype=np.float64)
     except (TypeError, ValueError):
         row = None
-    if row is None or row.shape != (n_features,):
+    if row is None or row.shape not in {shape, (n_features,)}:
         raise ValueError(
             f"baseline must be a number, 'mean' or one row of {n_features} numbers, one per feature"
             f" that {type(model).__name__} was fitted on; got {_outline(baseline, row)}. Several"
-            " rows, a background, go with method='shap'."
+            " rows, a background, go with method='shap' and 'deep_shap'."
         )
     if not np.isfinite(row).all():
         raise ValueError("baseline contains NaN or infinity; every entry must be a finite number.")
-    return row
+    return row.reshape(shape)
 
 
 def resolve_background(baseline, model, n_features):
@@ -111,8 +113,8 @@ def resolve_background(baseline, model, n_features):
     -------
     rows : {ndarray, CSR} of shape (n_background, n_features), float64
     """
-    if not is_background(baseline):
-        return resolve_baseline(baseline, model, n_features)[np.newaxis]
+    if not is_background(baseline, (n_features,)):
+        return resolve_baseline(baseline, model, (n_features,))[np.newaxis]
     options = {"accept_sparse": "csr", "dtype": np.float64}
     try:
         if hasattr(baseline, "columns"):
@@ -128,13 +130,15 @@ def resolve_background(baseline, model, n_features):
     return rows
 
 
-def is_background(baseline):
-    """Whether `baseline` is a table of rows, rather than one row or a number."""
+def is_background(baseline, shape):
+    """Whether `baseline` holds rows of the shape `shape`, rather than being one row or a number."""
     if isinstance(baseline, str | Real):
         return False
-    if hasattr(baseline, "shape"):
-        return len(baseline.shape) == 2
-    return isinstance(baseline, list | tuple) and np.ndim(np.asarray(baseline, dtype=object)) == 2
+    if not hasattr(baseline, "shape"):
+        if not isinstance(baseline, list | tuple):
+            return False
+        baseline = np.asarray(baseline, dtype=object)
+    return len(baseline.shape) >= 2 and tuple(baseline.shape) != shape
 
 
 def _outline(baseline, row):

@@ -148,7 +148,7 @@ def attribution_stability(
 
     attribution = attribute(rows)
     if not attribution.is_exact:
-        check_completeness(attribution, options)
+        check_completeness(attribution)
     generator = check_random_state(random_state)
     return Stability(
         _search(lambda X: attribute(X).values, rows, epsilon, n_iter, generator), False

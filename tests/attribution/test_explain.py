@@ -499,7 +499,10 @@ def test_models_without_what_it_takes():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"method": "shapley"}, r"method='shapley' is unknown. It must be one of \['ig', 'shap'\]"),
+        (
+            {"method": "shapley"},
+            r"method='shapley' is unknown. It must be one of \['ig', 'shap', 'deep_shap'",
+        ),
         ({"output": "proba"}, r"output='proba' is unknown.*'probability', 'logit'"),
         ({"target": "c"}, r"target='c' is unknown.*'predicted', 'true'.*\['a', 'b'\]"),
         ({"target": ["a"]}, r"target=\['a'\] is unknown"),

@@ -184,7 +184,7 @@ def test_several_rows_are_for_shap_only(cancer):
 def test_softmax_has_no_rescale_rule(iris):
     X, y = iris
     model = LogisticRegression(max_iter=1000).fit(X, y)
-    with pytest.raises(ValueError, match=r"method='shap' has no formula .*'logit' or method='ig'"):
+    with pytest.raises(ValueError, match=r"SHAP values have no formula .*'logit' or method='ig'"):
         explain(model, X, method="shap", baseline=X[:5])
 
 

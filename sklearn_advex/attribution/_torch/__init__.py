@@ -1,0 +1,5 @@
+"""Attributions of torch networks by captum; nothing here is loaded before a network is explained."""
+
+from sklearn_advex.attribution._torch._attribute import attribute_network
+
+__all__ = ["attribute_network"]

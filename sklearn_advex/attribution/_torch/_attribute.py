@@ -1,0 +1,147 @@
+"""The attribution methods of networks, in batches that memory bounds."""
+
+import math
+from functools import partial
+
+import numpy as np
+import torch
+from captum.attr import InputXGradient, IntegratedGradients, Occlusion, Saliency
+from sklearn.utils import gen_batches
+
+from sklearn_advex.attribution._backend import Attribution
+from sklearn_advex.attribution._options import is_background, resolve_baseline, resolve_target
+from sklearn_advex.attribution._torch._deep_shap import DeepShap
+from sklearn_advex.attribution._torch._network import Network, Output, module_input
+
+# How far attributions may be from adding up, relative to what they are sums and differences of.
+_IG_TOLERANCE = 1e-2
+_DEEP_SHAP_TOLERANCE = 1e-4
+
+# An image is occluded in about that many squares along its shorter side.
+_SQUARES_PER_SIDE = 7
+
+_NOT_FOLLOWED = (
+    "The module does something that DeepLIFT cannot follow, as with gradients that it detaches or"
+    " defines itself. Use method='ig'."
+)
+
+
+def attribute_network(model, X, y, *, method, output, target, baseline, n_steps, batch_size):
+    """Attribute the outputs of a network, all but DeepSHAP by captum's public methods.
+
+    Parameters
+    ----------
+    model : fitted estimator
+        With `module_`, which returns logits, and `classes_`. It is not touched: a copy of the
+        module, which shares its parameters' memory, is explained in evaluation mode.
+    X : array-like or DataFrame of shape (n_samples, ...)
+    method : {"ig", "deep_shap", "saliency", "input_x_gradient", "occlusion"}
+    y, output, target, baseline, n_steps, batch_size
+        As for :func:`sklearn_advex.explain`.
+
+    Returns
+    -------
+    Attribution
+        With values in the shape of X.
+    """
+    with torch.inference_mode(False), torch.enable_grad():
+        network = Network.from_model(model, X, output)
+        fitting = network.rows_per_batch()
+        background = _resolve_background(baseline, model, network.values.shape[1:], method)
+        scores = network.scores_of(network.values, fitting)
+        background_scores = network.scores_of(background, fitting)
+        positions = resolve_target(target, model.classes_, network.values, y)
+        positions = scores.argmax(axis=1) if positions is None else positions
+        positions = np.broadcast_to(positions, len(scores))
+        if method == "deep_shap":
+            explainer = DeepShap(network, background, background_scores, output, batch_size)
+            values = explainer.attribute(scores, positions)
+        else:
+            explained = Output(network.scores, output)
+            baseline_row = network.tensor(background)
+            attribute = partial(_METHODS[method], explained, baseline_row, n_steps)
+            values = _in_batches(network, attribute, positions, batch_size)
+    if method not in _TOLERANCES:
+        return Attribution(values, None, is_exact=True)
+    F_x = network.outputs_of(scores, output)[np.arange(len(scores)), positions]
+    F_baseline = network.outputs_of(background_scores, output).mean(axis=0)[positions]
+    tolerance, advice = _TOLERANCES[method]
+    return Attribution(
+        values, lambda: (F_x, F_baseline), False, tolerance, advice.format(n_steps=n_steps)
+    )
+
+
+_TOLERANCES = {
+    "ig": (_IG_TOLERANCE, "Raise n_steps above {n_steps}."),
+    "deep_shap": (_DEEP_SHAP_TOLERANCE, _NOT_FOLLOWED),
+}
+
+
+def _resolve_background(baseline, model, shape, method):
+    """Turn `baseline` into an array of rows in the shape of those of X."""
+    if method != "deep_shap" or not is_background(baseline, shape):
+        return resolve_baseline(baseline, model, shape)[np.newaxis]
+    try:
+        rows, _ = module_input(model, baseline)
+    except ValueError as error:
+        raise ValueError(f"baseline cannot serve as background rows: {error}") from error
+    if math.prod(rows.shape[1:]) != math.prod(shape):
+        raise ValueError(
+            f"baseline has rows of shape {rows.shape[1:]}, but X has rows of shape {shape}."
+        )
+    return rows.reshape(-1, *shape)
+
+
+def _in_batches(network, attribute, positions, batch_size):
+    """Attribute batch by batch: ``attribute(x, target, batch_size)`` for each."""
+    batch_size = batch_size or network.rows_per_batch(copies=2)
+    values = np.empty_like(network.values)
+    for batch in gen_batches(len(values), batch_size):
+        x = network.tensor(network.values[batch]).requires_grad_()
+        target = torch.tensor(positions[batch], device=x.device)
+        values[batch] = attribute(x, target, batch_size).detach().cpu().numpy()
+    return values
+
+
+def _integrated_gradients(explained, baseline, n_steps, x, target, batch_size):
+    """Gauss-Legendre quadrature; points of the path are computed `batch_size` at a time."""
+    return IntegratedGradients(explained).attribute(
+        x.detach(),
+        baseline,
+        target=target,
+        n_steps=n_steps,
+        internal_batch_size=max(batch_size, len(x)),
+    )
+
+
+def _saliency(explained, baseline, n_steps, x, target, batch_size):
+    return Saliency(explained).attribute(x, target=target)
+
+
+def _input_x_gradient(explained, baseline, n_steps, x, target, batch_size):
+    return InputXGradient(explained).attribute(x, target=target)
+
+
+def _occlusion(explained, baseline, n_steps, x, target, batch_size):
+    """Change of the output without a part of the row: what a batch of all rows costs, per part."""
+    window = _window(tuple(x.shape[1:]))
+    with torch.no_grad():
+        return Occlusion(explained).attribute(
+            x.detach(), window, strides=window, baselines=baseline, target=target
+        )
+
+
+def _window(shape):
+    """The part that is occluded at a time: a feature, or a square of an image in all channels."""
+    channels = int(np.argmin(shape)) if len(shape) > 2 else None
+    sides = [side for axis, side in enumerate(shape) if axis != channels]
+    square = 1 if len(shape) == 1 else math.ceil(min(sides) / _SQUARES_PER_SIDE)
+    return tuple(side if axis == channels else square for axis, side in enumerate(shape))
+
+
+_METHODS = {
+    "ig": _integrated_gradients,
+    "saliency": _saliency,
+    "input_x_gradient": _input_x_gradient,
+    "occlusion": _occlusion,
+}

@@ -1,0 +1,173 @@
+"""DeepSHAP of networks: captum's DeepLIFT, mended where captum 0.9.0 is silently wrong.
+
+- Where two non-linear modules follow each other directly, the first one reads its gradient before
+  the second one has changed it (captum issue 1104). Here each of them works on a clone.
+- The rule of max-pooling takes the gradient of the batch's first row where a row and its baseline
+  agree, and forgets all but one of the windows that share an entry. Here it is another one.
+- The rule of softmax takes a mean over the batch. Here logits are explained, and the change of the
+  probability with the class's own logit, which is the rescale rule of `shap`, multiplies them.
+- Functions that are called outside of modules, and modules without a rule, pass as if they were
+  linear. Here they are found and refused.
+"""
+
+import warnings
+
+import numpy as np
+import torch
+from captum.attr import DeepLift
+from sklearn.utils import gen_batches
+from torch import nn
+
+from sklearn_advex.attribution._torch._affine import check_affine_but_for
+from sklearn_advex.attribution._torch._network import Scores, private_copy
+
+_ELEMENTWISE = (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.Sigmoid, nn.Tanh, nn.Softplus)
+_MAX_POOLS = (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d)
+
+# Below this difference a quotient of differences is rounding, and the derivative takes its place.
+_SMALL = 1e-6
+
+# How often the outputs of all layers are kept: for two rows, with copies and gradients.
+_COPIES = 6
+
+
+class DeepShap:
+    """DeepSHAP values: the mean over background rows of DeepLIFT's rescale rule.
+
+    Parameters
+    ----------
+    network : Network
+    background : ndarray of shape (n_background, ...)
+    background_scores : ndarray of shape (n_background, n_classes)
+    output : {"probability", "logit", "loss"}
+    batch_size : int or None
+        Pairs of a row and a background row that are computed at a time; None chooses by memory.
+
+    Raises
+    ------
+    ValueError
+        If DeepLIFT has no rule for something that the module does.
+    """
+
+    def __init__(self, network, background, background_scores, output, batch_size):
+        self.network = network
+        self.background = background
+        self.background_scores = background_scores
+        self.output = output
+        self.batch_size = batch_size or network.rows_per_batch(copies=_COPIES)
+        self.deep_lift = DeepLift(_with_rules(network), eps=_SMALL)
+
+    def attribute(self, scores, positions):
+        """Attribute all rows of the network.
+
+        Parameters
+        ----------
+        scores : ndarray of shape (n_samples, n_classes)
+        positions : ndarray of int of shape (n_samples,)
+            The classes to explain.
+
+        Returns
+        -------
+        values : ndarray of shape (n_samples, ...)
+        """
+        values = np.zeros_like(self.network.values)
+        background_per_batch = min(len(self.background), self.batch_size)
+        rows_per_batch = self.batch_size // background_per_batch
+        for rows in gen_batches(len(values), rows_per_batch):
+            for background in gen_batches(len(self.background), background_per_batch):
+                slopes = self._slopes(scores[rows], positions[rows], background)
+                values[rows] += self._of_pairs(rows, positions[rows], background, slopes)
+        return values
+
+    def _of_pairs(self, rows, positions, background, slopes):
+        """Sum over some background rows of the attributions to logits, times slopes."""
+        x = self.network.tensor(self.network.values[rows])
+        u = self.network.tensor(self.background[background])
+        n_rows, n_background = len(x), len(u)
+        target = torch.tensor(positions, device=x.device).repeat_interleave(n_background)
+        x, u = x.repeat_interleave(n_background, dim=0).requires_grad_(), torch.cat([u] * n_rows)
+        with warnings.catch_warnings():
+            # captum announces its hooks in every call.
+            warnings.filterwarnings("ignore", "Setting forward, backward hooks", UserWarning)
+            pairs = self.deep_lift.attribute(x, u, target=target).detach()
+        pairs = pairs.reshape(n_rows, n_background, -1)
+        total = torch.einsum("ijk,ij->ik", pairs, self.network.tensor(slopes))
+        return total.reshape(n_rows, *self.background.shape[1:]).cpu().numpy()
+
+    def _slopes(self, scores, positions, background):
+        """Change of the output with the class's own score, over the size of the background."""
+        rows = np.arange(len(scores))
+        outputs = self.network.outputs_of(scores, self.output)[rows, positions, np.newaxis]
+        scores = scores[rows, positions, np.newaxis]
+        start_scores = self.background_scores[background]
+        start_outputs = self.network.outputs_of(start_scores, self.output)[:, positions].T
+        difference = scores - start_scores[:, positions].T
+        is_small = np.abs(difference) < _SMALL
+        quotient = (outputs - start_outputs) / np.where(is_small, 1.0, difference)
+        slopes = np.where(is_small, _derivative(outputs, self.output), quotient)
+        return slopes / len(self.background)
+
+
+def _derivative(outputs, output):
+    """Derivative of a class's output by its own score."""
+    if output == "logit":
+        return 1.0
+    return outputs * (1.0 - outputs) if output == "probability" else np.expm1(-outputs)
+
+
+def _with_rules(network):
+    """Copy the scores so that captum's DeepLIFT is right on them, or refuse them."""
+    scores = Scores(private_copy(network.scores.module), network.scores.arrange)
+    scores.is_single = network.scores.is_single
+    check_affine_but_for(scores, network.tensor(network.values[:4]), _has_rule)
+    for module in scores.modules():
+        if type(module) in _ELEMENTWISE:
+            module.register_forward_pre_hook(lambda _, inputs: tuple(x.clone() for x in inputs))
+        elif type(module) in _MAX_POOLS:
+            # Not a layer put in its place: whoever refers to the module must get the rule.
+            module.__class__ = type(type(module).__name__, (_MaxPool, type(module)), {})
+    return scores
+
+
+def _has_rule(module):
+    """Whether DeepLIFT has a rule for a module; exactly these types, as captum asks for them."""
+    if type(module) in _MAX_POOLS:
+        return not module.return_indices
+    return type(module) in _ELEMENTWISE
+
+
+class _MaxPool:
+    """Max-pooling whose gradient is DeepLIFT's multiplier."""
+
+    def forward(self, x):
+        return _MaxPoolRule.apply(x, super().forward)
+
+
+class _MaxPoolRule(torch.autograd.Function):
+    """The cross-maximum rule of `shap`, for a batch of rows followed by their baselines.
+
+    From the baseline's maximum v to the row's maximum y, the rise to max(y, v) is attributed to the
+    entry that is largest in the row, the rest to the one that is largest in the baseline.
+    """
+
+    @staticmethod
+    def forward(ctx, x, pool):
+        ctx.save_for_backward(x)
+        ctx.pool = pool
+        return pool(x)
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        x = ctx.saved_tensors[0].detach().requires_grad_()
+        with torch.enable_grad():
+            pooled = ctx.pool(x)
+        largest, largest_baseline = pooled.detach().chunk(2)
+        both = torch.maximum(largest, largest_baseline)
+        rise = torch.cat([both - largest_baseline, largest - both])
+        (contribution,) = torch.autograd.grad(pooled, x, grad_output * rise)
+        row, baseline = x.detach().chunk(2)
+        difference = row - baseline
+        is_small = difference.abs() < _SMALL
+        total = contribution.chunk(2)[0] + contribution.chunk(2)[1]
+        multiplier = torch.where(is_small, 0.0, total / torch.where(is_small, 1.0, difference))
+        return torch.cat([multiplier, multiplier]), None

@@ -1,0 +1,279 @@
+"""A fitted network as a function of X: from rows in their own shape to one score per class."""
+
+import copy
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.special import expit, log_expit, log_softmax, softmax
+from sklearn.utils import check_array, gen_batches
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from sklearn_advex._utils._sampling import evenly_spaced
+from sklearn_advex._utils._sklearn_compat import safe_indexing
+
+# Bytes that a batch may take, the outputs of all layers together.
+_SCRATCH_BYTES = 2**27
+
+# Rows on which a model's probabilities are held against its module, and how far they may be off:
+# far above what float32 arithmetic does, far below what any other formula would give.
+_N_PROBES = 10
+_PROBE_TOLERANCE = 1e-4
+
+
+class Scores(nn.Module):
+    """The scores of all classes: the module's logits, or -z and z where it has one for two classes.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+    arrange : callable
+        From a tensor of rows in the shape of X to what `module` takes.
+    """
+
+    def __init__(self, module, arrange):
+        super().__init__()
+        self.module = module
+        self.arrange = arrange
+        self.is_single = False
+
+    def forward(self, x):
+        """Return a tensor of shape (n_samples, n_classes)."""
+        # The clone lets a module write to its input, which torch forbids while it differentiates.
+        scores = self.module(self.arrange(x.clone()))
+        if self.is_single:
+            scores = scores.reshape(-1, 1)
+            return torch.cat([-scores, scores], dim=1)
+        return scores
+
+
+class Output(nn.Module):
+    """The explained output of all classes.
+
+    Parameters
+    ----------
+    scores : Scores
+    output : {"probability", "logit", "loss"}
+    """
+
+    def __init__(self, scores, output):
+        super().__init__()
+        self.scores = scores
+        self.output = output
+
+    def forward(self, x):
+        """Return a tensor of shape (n_samples, n_classes)."""
+        scores = self.scores(x)
+        if self.output == "logit":
+            return scores
+        if self.output == "probability":
+            return scores.sigmoid() if self.scores.is_single else scores.softmax(dim=1)
+        log = nn.functional.logsigmoid if self.scores.is_single else nn.LogSoftmax(dim=1)
+        return -log(scores)
+
+
+@dataclass
+class Network:
+    """A private copy of a fitted network, and the rows to explain.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_samples, ...)
+        The rows as validated by the model, in the shape of X.
+    scores : Scores
+        In evaluation mode; no parameter wants a gradient, and all share their memory with the
+        model's.
+    like : torch.Tensor
+        Has the data type and the device of the parameters.
+    """
+
+    values: np.ndarray
+    scores: Scores
+    like: torch.Tensor
+
+    @classmethod
+    def from_model(cls, model, X, output):
+        """Copy the module of a model, and make sure that its outputs are the model's logits.
+
+        Parameters
+        ----------
+        model : fitted estimator
+            With `module_` and `classes_`; its `_module_input`, where there is one, validates rows
+            and says how the module takes them.
+        X : array-like or DataFrame
+            What `model` predicts on.
+        output : {"probability", "logit", "loss"}
+
+        Returns
+        -------
+        Network
+
+        Raises
+        ------
+        ValueError
+            If the module does not give one logit per class, or the model's probabilities do not
+            follow from them.
+        """
+        module = getattr(model.module_, "_orig_mod", model.module_)  # what torch.compile wraps
+        if not isinstance(module, nn.Module):
+            raise TypeError(f"module_ of {type(model).__name__} is not a torch.nn.Module.")
+        floats = (p.detach() for p in module.parameters() if p.is_floating_point())
+        like = next(floats, torch.zeros(()))
+        values, arrange = module_input(model, X)
+        network = cls(values, Scores(private_copy(module), arrange), like)
+        _check_logits(network, model, X, output)
+        return network
+
+    def tensor(self, rows):
+        """Copy rows to the device.
+
+        Parameters
+        ----------
+        rows : ndarray
+
+        Returns
+        -------
+        torch.Tensor
+        """
+        return torch.tensor(rows, dtype=self.like.dtype, device=self.like.device)
+
+    def scores_of(self, rows, batch_size):
+        """Compute the scores of all classes.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n_samples, ...)
+        batch_size : int
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples, n_classes), float64
+        """
+        with torch.no_grad():
+            batches = [
+                self.scores(self.tensor(rows[batch])).double().cpu().numpy()
+                for batch in gen_batches(len(rows), batch_size)
+            ]
+        return np.concatenate(batches)
+
+    def outputs_of(self, scores, output):
+        """Compute what is explained from the scores.
+
+        Parameters
+        ----------
+        scores : ndarray of shape (n_samples, n_classes)
+        output : {"probability", "logit", "loss"}
+
+        Returns
+        -------
+        outputs : ndarray of shape (n_samples, n_classes)
+        """
+        if output == "logit":
+            return scores
+        if output == "probability":
+            return expit(scores) if self.scores.is_single else softmax(scores, axis=1)
+        return -(log_expit(scores) if self.scores.is_single else log_softmax(scores, axis=1))
+
+    def rows_per_batch(self, copies=1):
+        """How many rows fit into memory with the outputs of all layers.
+
+        Parameters
+        ----------
+        copies : int, default=1
+            How often a method keeps them.
+
+        Returns
+        -------
+        n_rows : int
+        """
+        with torch.no_grad(), _OutputBytes() as outputs:
+            self.scores(self.tensor(self.values[:1]))
+        return max(1, _SCRATCH_BYTES // (copies * max(1, outputs.total)))
+
+
+def module_input(model, X):
+    """Validate rows, and say how the module takes them.
+
+    Parameters
+    ----------
+    model : fitted estimator
+        With or without `_module_input`; without it the module takes the rows as they are.
+    X : array-like or DataFrame of shape (n_samples, ...)
+
+    Returns
+    -------
+    values : ndarray of shape (n_samples, ...)
+    arrange : callable
+        From a tensor like `values` to the module's input.
+    """
+    if hasattr(model, "_module_input"):
+        return model._module_input(X)
+    return check_array(X, dtype=[np.float32, np.float64], allow_nd=True), lambda x: x
+
+
+def private_copy(module):
+    """Copy a module, but for the memory of its parameters, to explain it without touching it.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+
+    Returns
+    -------
+    torch.nn.Module
+        In evaluation mode; no parameter wants a gradient.
+    """
+    shared = {
+        id(parameter): nn.Parameter(parameter.detach(), requires_grad=False)
+        for parameter in module.parameters()
+    }
+    return copy.deepcopy(module, shared).eval()
+
+
+class _OutputBytes(TorchFunctionMode):
+    """Adds up the bytes of whatever torch functions return."""
+
+    def __init__(self):
+        super().__init__()
+        self.total = 0
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        if isinstance(result, torch.Tensor):
+            self.total += result.nbytes
+        return result
+
+
+def _check_logits(network, model, X, output):
+    """Hold the module's outputs against what the model says of itself."""
+    chosen = evenly_spaced(len(network.values), _N_PROBES)
+    rows = network.values[chosen]
+    with torch.no_grad():
+        logits = network.scores(network.tensor(rows))
+    name, n_classes = type(model).__name__, len(model.classes_)
+    shape = tuple(getattr(logits, "shape", ()))
+    network.scores.is_single = n_classes == 2 and shape in {(len(rows),), (len(rows), 1)}
+    if not network.scores.is_single and shape != (len(rows), n_classes):
+        raise ValueError(
+            f"The module of {name} must return a tensor of one logit per class. For {len(rows)}"
+            f" rows and {n_classes} classes it returns {shape or type(logits).__name__}."
+        )
+    scores = network.scores_of(rows, len(rows))
+    if (scores >= 0).all() and np.allclose(scores.sum(axis=1), 1.0, atol=_PROBE_TOLERANCE):
+        raise ValueError(
+            f"The module of {name} returns probabilities, and attributions need logits. Leave out"
+            " its last softmax, and train with criterion=torch.nn.CrossEntropyLoss."
+        )
+    if output == "logit" or not hasattr(model, "predict_proba"):
+        return
+    is_own = hasattr(model, "_module_input")  # other estimators take what their module takes
+    X_chosen = safe_indexing(X, chosen) if is_own else network.tensor(rows).cpu().numpy()
+    probabilities = np.asarray(model.predict_proba(X_chosen))
+    expected = network.outputs_of(scores, "probability")
+    if not np.allclose(probabilities, expected, rtol=0.0, atol=_PROBE_TOLERANCE):
+        raise ValueError(
+            f"predict_proba of {name} is not the softmax (or, for one logit, the logistic function)"
+            f" of what its module returns, so that output={output!r} has no meaning. Let the module"
+            " return logits, or use output='logit' to explain what it returns."
+        )
