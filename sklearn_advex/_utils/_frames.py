@@ -2,6 +2,7 @@
 
 import sys
 
+import numpy as np
 from scipy.sparse import issparse
 
 
@@ -27,6 +28,21 @@ def frame_like(X, values, columns):
     if issparse(values):
         return pandas.DataFrame.sparse.from_spmatrix(values, index=X.index, columns=columns)
     return pandas.DataFrame(values, index=X.index, columns=columns, copy=False)
+
+
+def row_shape(X):
+    """Shape of one sample: (n_features,) for a table, () for a list of texts.
+
+    Parameters
+    ----------
+    X : array-like, sparse matrix or DataFrame of shape (n_samples, ...)
+
+    Returns
+    -------
+    shape : tuple of int
+    """
+    X = X if hasattr(X, "shape") else np.asarray(X, dtype=object)
+    return tuple(X.shape[1:])
 
 
 def one_row_per_sample(values):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
-from sklearn_advex._utils._frames import frame_like
+from sklearn_advex._utils._frames import frame_like, row_shape
 from sklearn_advex._utils._pipeline import transform_to_last_step
 from sklearn_advex.attribution._backend import Backend, completeness
 from sklearn_advex.attribution._groups import encoded_columns, resolve_groups, sum_columns
@@ -72,25 +72,41 @@ def explain(
     - ``method="ig"``, Integrated Gradients [2]_:
       :math:`(x_j - u_j) \int_0^1 \partial_j F(u + t (x - u)) \, dt`. For linear classifiers the
       integral has a closed form, Lemma 4.1 of [1]_, which is what is computed: no steps, no
-      approximation. Only the probability of a softmax has none and is integrated numerically.
-    - ``method="shap"`` compares with the mean of F over background rows. For ``output="logit"`` of
-      a linear classifier these are the exact interventional Shapley values,
+      approximation. The probability of a softmax and networks have none; they are integrated by
+      Gauss-Legendre quadrature.
+    - ``method="shap"``, for linear classifiers, compares with the mean of F over background rows.
+      For ``output="logit"`` these are the exact interventional Shapley values,
       :math:`w_j (x_j - \bar u_j)`. Otherwise they are DeepSHAP values [3]_, those of the classifier
       taken as a network with one layer: the mean over the background of DeepLIFT's rescale rule.
       For the output of a logistic function these differ from Shapley values, which take a sum over
       all subsets of features.
+    - ``method="deep_shap"``, DeepSHAP [3]_, is the same for linear classifiers. For networks it is
+      the mean over background rows of DeepLIFT's rescale rule, by captum, with a rule for
+      max-pooling that also holds where windows overlap, and the logits' attributions times the
+      change of the output with the class's own logit, as the rescale rule has it. The non-linear
+      parts of the network must be the modules ReLU, LeakyReLU, ELU, Sigmoid, Tanh, Softplus or
+      MaxPool, each used once; what is neither one of these nor affine is refused by its name.
+    - ``method="saliency"``, :math:`|\partial_j F(x)|`, ``method="input_x_gradient"``,
+      :math:`x_j \, \partial_j F(x)`, and ``method="occlusion"`` are for networks only, and do not
+      sum to anything. "occlusion" is how much F falls when a part of the row is replaced by the
+      baseline: a single feature, or a square of an image in all its channels (its shortest axis),
+      a seventh of the shorter side wide.
 
     Parameters
     ----------
     model : estimator
         A fitted classifier, or a fitted pipeline that ends in one. What counts is what the model
-        has: both methods take every estimator with `coef_`, `intercept_`, `classes_` and a
-        `decision_function` that is linear in the features.
+        has: "ig", "shap" and "deep_shap" take every estimator with `coef_`, `intercept_`,
+        `classes_` and a `decision_function` that is linear in the features; all methods but "shap"
+        take networks, estimators with `classes_` and a torch `module_` that returns one logit per
+        class (or one for two classes). A skorch classifier is one, if it is trained with a loss of
+        logits.
     X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
-        The rows to explain, as `model` predicts on them. Never changed.
+        The rows to explain, as `model` predicts on them; images of more dimensions where it takes
+        them. Never changed.
     y : array-like of shape (n_samples,), default=None
         The true labels; needed for ``target="true"`` only.
-    method : {"ig", "shap"}, default="ig"
+    method : {"ig", "shap", "deep_shap", "saliency", "input_x_gradient", "occlusion"}, default="ig"
         The attribution method.
     output : {"probability", "logit", "loss"}, default="probability"
         The output F. "logit" is the target class's decision function (for a logistic model the
@@ -108,8 +124,9 @@ def explain(
         features, a row, or the feature means of the data that the model was fitted on (its
         `feature_means_`). A pandas Series is matched by its index where the model knows feature
         names. For a pipeline the row is one of the encoded columns that its last step sees.
-        ``method="shap"`` also takes background rows: a table like `X`, which passes through the
-        transformers of a pipeline as `X` does. It costs time in proportion to their number.
+        ``method="shap"`` and "deep_shap" also take background rows: a table like `X`, which passes
+        through the transformers of a pipeline as `X` does. It costs time in proportion to their
+        number. For images a row is an image. "saliency" and "input_x_gradient" need none.
     groups : "auto", dict or None, default="auto"
         What the attributions of a pipeline are summed to. "auto": the columns of `X`, however the
         steps encode, scale, impute, select, reorder or drop them; where `X` has no columns (a list
@@ -118,19 +135,22 @@ def explain(
         must be in exactly one. Encoded columns are named as by the transformers'
         ``get_feature_names_out()``, or 0, 1, ... where these have none.
     n_steps : int, default=50
-        Nodes of the quadrature, where an integral is taken numerically: for a softmax.
+        Nodes of the quadrature, where an integral is taken numerically: for a softmax and for
+        networks.
     batch_size : int, default=None
-        Rows that are computed at a time with numerical integration or background rows; None chooses
-        by memory. The result does not depend on it.
+        Rows that are computed at a time with numerical integration, background rows or networks
+        (there points of a path, or pairs of a row and a background row); None chooses by memory.
+        But for rounding the result does not depend on it.
     return_completeness : bool, default=False
-        Whether to return each row's completeness error too.
+        Whether to return each row's completeness error too. For "ig", "shap" and "deep_shap".
 
     Returns
     -------
     attributions : ndarray, CSR matrix or array, or DataFrame of shape (n_samples, n_columns)
-        In units of the output; float32 for float32 `X`, otherwise float64. In the container of `X`:
+        In units of the output; float32 for float32 `X` and for networks that take float32,
+        otherwise float64. In the container of `X`:
 
-        - ndarray for dense `X`.
+        - ndarray for dense `X`, of its shape where the rows are images.
         - CSR for sparse `X`. With baseline 0 it stores the same entries as `X`. Any other baseline
           adds those columns in which both the baseline and the target class's coefficient are
           non-zero, in every row.
@@ -141,7 +161,7 @@ def explain(
         index of `X`.
     completeness_error : ndarray of shape (n_samples,)
         Only with ``return_completeness=True``: the sum of a row's attributions, less
-        :math:`F(x) - F(u)` by the model's own `predict_proba` or `decision_function`.
+        :math:`F(x) - F(u)` by the model's own `predict_proba`, `decision_function` or module.
 
     Raises
     ------
@@ -151,13 +171,15 @@ def explain(
         If `model` has not what `method` needs.
     ValueError
         If an option is unknown or does not fit the model, if `X` is not like the data that the
-        model was fitted on, or if ``groups="auto"`` meets a step that makes a column from several.
+        model was fitted on, if ``groups="auto"`` meets a step that makes a column from several, or
+        if "deep_shap" has no rule for a layer of a network; the message names the layer.
 
     Warns
     -----
     UserWarning
-        If attributions that were integrated numerically, or whose completeness error is asked for,
-        do not add up.
+        If attributions without a closed form, or whose completeness error is asked for, do not add
+        up. Networks are allowed errors of 1 % with "ig" and of 1e-4 with "deep_shap", relative to
+        the sum of the sizes of the attributions and both outputs.
 
     See Also
     --------
@@ -191,7 +213,7 @@ def explain(
     """
     options = ExplainOptions(method, output, target, baseline, groups, n_steps, batch_size)
     explanation = attribute_columns(model, X, y, options, return_completeness)
-    attributions = frame_like(explanation.rows, explanation.values, explanation.columns())
+    attributions = explanation.in_container()
     return (attributions, explanation.error) if return_completeness else attributions
 
 
@@ -240,6 +262,8 @@ class Explanation(NamedTuple):
         ``columns() -> sequence or None``, the names of the columns; None where they have none.
     rows : array-like, sparse matrix or DataFrame
         Where to take the index from.
+    outputs : callable or None
+        As of :class:`~sklearn_advex.attribution._backend.Attribution`.
     error : ndarray of shape (n_samples,) or None
         Completeness errors, where asked for.
     """
@@ -247,7 +271,12 @@ class Explanation(NamedTuple):
     values: Any
     columns: Any
     rows: Any
+    outputs: Any
     error: Any
+
+    def in_container(self):
+        """Return the values as a DataFrame where the rows are one."""
+        return frame_like(self.rows, self.values, self.columns())
 
 
 def attribute_columns(model, X, y, options, return_completeness=False):
@@ -279,10 +308,10 @@ def attribute_columns(model, X, y, options, return_completeness=False):
     if return_completeness or not attribution.is_exact:
         error = check_completeness(attribution)
     if groups is not None:
-        return Explanation(attribution.values, lambda: groups.names, X, error)
+        return Explanation(attribution.values, lambda: groups.names, X, attribution.outputs, error)
     rows = X_encoded if hasattr(X_encoded, "columns") else X
     names = partial(encoded_columns, model, X_encoded)
-    return Explanation(attribution.values, names, rows, error)
+    return Explanation(attribution.values, names, rows, attribution.outputs, error)
 
 
 def attribute_encoded(model, last_step, X_encoded, y, options):
@@ -305,7 +334,7 @@ def attribute_encoded(model, last_step, X_encoded, y, options):
     """
     backend = choose_backend(last_step, options.method)
     baseline = options.baseline
-    if "shap" in options.method and is_background(baseline, np.shape(X_encoded)[1:]):
+    if "shap" in options.method and is_background(baseline, row_shape(X_encoded)):
         _, baseline = transform_to_last_step(model, baseline)
     return backend.attribute(
         last_step,

@@ -55,6 +55,8 @@ def resolve_groups(groups, model, X, X_encoded):
     if groups is None:
         return None
     if isinstance(groups, dict):
+        if _n_columns(X_encoded) is None:
+            raise ValueError("groups is a dict, but X has no columns: images take groups=None.")
         columns = encoded_columns(model, X_encoded)
         columns = range(_n_columns(X_encoded)) if columns is None else columns
         return ColumnGroups(positions_of_groups(groups, columns), len(groups), list(groups))

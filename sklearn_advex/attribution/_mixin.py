@@ -28,15 +28,17 @@ class ExplainMixin:
             The rows to explain.
         y : array-like of shape (n_samples,), default=None
             The true labels; needed for ``target="true"`` only.
-        method : {"ig", "shap"}, default="ig"
-            Integrated Gradients, or SHAP values against background rows.
+        method : {"ig", "shap", "deep_shap", "saliency", "input_x_gradient", "occlusion"}, \
+                default="ig"
+            Integrated Gradients, SHAP values against background rows (a network's are
+            "deep_shap"), or, for networks, one of the methods without a baseline to sum up to.
         output : {"probability", "logit", "loss"}, default="probability"
             The model output that is attributed.
         target : "predicted", "true" or a class label, default="predicted"
             The class whose output is attributed.
         baseline : float, array-like or "mean", default=0.0
             The input that predictions are compared with: a number, a row, or with ``method="shap"``
-            several rows.
+            and "deep_shap" several rows.
         groups : "auto", dict or None, default="auto"
             Sum the attributions over groups of features; "auto" and None leave them as they are.
         n_steps : int, default=50

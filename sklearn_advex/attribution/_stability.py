@@ -1,5 +1,6 @@
 """How far an allowed change of a row can move its attributions."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -7,6 +8,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
 from sklearn_advex._perturbation import resolve_epsilon
+from sklearn_advex._utils._frames import one_row_per_sample, row_shape
 from sklearn_advex._utils._pipeline import transform_to_last_step
 from sklearn_advex.attribution._explain import (
     ExplainOptions,
@@ -57,8 +59,8 @@ def attribution_stability(
       loss Theorem 5.1 of [1]_ gives it exactly: the adversarial loss less the natural one.
     - for the other outputs, as in equation 15, :math:`\max_{x' \in N(x)} \|A(x') - A(x)\|_1`, with
       a fixed baseline. For the "logit" of a linear classifier that is exactly
-      :math:`\sum_j \epsilon_j |w_j|`. For its "probability" there is no formula, and N(x) is
-      searched.
+      :math:`\sum_j \epsilon_j |w_j|`. For its "probability" and for networks there is no formula,
+      and N(x) is searched, which takes as many explanations of a row as it has rounds.
 
     Parameters
     ----------
@@ -72,10 +74,10 @@ def attribution_stability(
     epsilon : float, array-like of shape (n_features,) or dict, default=None
         How far each feature may change, in its own units; for a pipeline those of the encoded
         columns. None takes what the model was trained against, its `epsilon_`.
-    method : {"ig", "shap"}, default="ig"
-        The attribution method. For ``output="loss"`` both are the same.
+    method : {"ig", "shap", "deep_shap", "saliency", "input_x_gradient", "occlusion"}, default="ig"
+        The attribution method. For ``output="loss"`` it makes no difference.
     output : {"loss", "logit", "probability"}, default="loss"
-        The output that is attributed.
+        The output that is attributed. "loss" is for linear classifiers.
     target : "true", "predicted" or a class label, default="true"
         The class whose output is attributed. "predicted" is the class predicted for the row itself.
     baseline : float, "mean", array-like of shape (n_features,) or table of rows, default=0.0
@@ -131,21 +133,30 @@ def attribution_stability(
         raise ValueError(f"n_iter must be an integer of at least 0, got {n_iter!r}.")
     last_step, X_encoded = transform_to_last_step(model, X)
     backend = choose_backend(last_step, method)
-    epsilon = _epsilon_per_feature(epsilon, last_step)
+    epsilon = _epsilon_per_feature(epsilon, last_step, X_encoded)
     if backend.worst_change is not None:
         change = backend.worst_change(
             last_step, X_encoded, y, output=output, target=target, epsilon=epsilon
         )
         if change is not None:
             return Stability(change, True)
+    if output == "loss":
+        raise ValueError(
+            "output='loss' compares a row with its own changes, for which"
+            f" {type(last_step).__name__} has no formula. Use output='logit' or 'probability',"
+            " whose changes are searched."
+        )
     if isinstance(target, str) and target == "predicted":
         y, options = last_step.predict(X_encoded), options._replace(target="true")
     rows = _dense_rows(last_step, X_encoded)
+    shape = rows.shape  # the search knows rows of numbers only, images or not
 
     def attribute(X_changed):
-        named = _like(X_encoded, X_changed)
-        return attribute_encoded(model, last_step, named, y, options)
+        named = _like(X_encoded, X_changed.reshape(shape))
+        attribution = attribute_encoded(model, last_step, named, y, options)
+        return attribution._replace(values=one_row_per_sample(attribution.values))
 
+    rows = one_row_per_sample(rows)
     attribution = attribute(rows)
     if not attribution.is_exact:
         check_completeness(attribution)
@@ -210,8 +221,8 @@ def _signs(numbers):
     return np.where(numbers < 0, -1.0, 1.0)
 
 
-def _epsilon_per_feature(epsilon, model):
-    """The half-width per feature that the model sees."""
+def _epsilon_per_feature(epsilon, model, X):
+    """The half-width per feature that the model sees, in one dimension for images too."""
     if epsilon is None and not hasattr(model, "epsilon_"):
         raise ValueError(
             f"epsilon=None takes the epsilon_ of a model, and {type(model).__name__} has none. Say"
@@ -219,11 +230,17 @@ def _epsilon_per_feature(epsilon, model):
         )
     names = getattr(model, "feature_names_in_", None)
     epsilon = model.epsilon_ if epsilon is None else epsilon
-    return resolve_epsilon(epsilon, model.coef_.shape[-1], names)
+    if hasattr(model, "coef_"):
+        return resolve_epsilon(epsilon, model.coef_.shape[-1], names)
+    shape = row_shape(X)
+    per_pixel = len(shape) > 1 and np.shape(epsilon) == shape
+    return resolve_epsilon(np.ravel(epsilon) if per_pixel else epsilon, math.prod(shape), names)
 
 
 def _dense_rows(model, X):
     """Rows as an array of float64; to make a sparse matrix dense is not for a search to decide."""
+    if not hasattr(model, "coef_"):  # a network validates what it explains
+        return np.asarray(X, dtype=np.float64)
     try:
         return validate_data(model, X, reset=False, dtype=np.float64)
     except TypeError as error:

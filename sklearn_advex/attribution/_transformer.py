@@ -1,5 +1,7 @@
 """Attributions as a step of a pipeline."""
 
+import math
+
 import numpy as np
 import sklearn
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, TransformerMixin, clone
@@ -8,6 +10,7 @@ from sklearn.utils import Bunch, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_advex._utils._frames import one_row_per_sample, row_shape
 from sklearn_advex._utils._pipeline import (
     encoded_column_origins,
     encoded_feature_names,
@@ -34,7 +37,7 @@ class AttributionTransformer(MetaEstimatorMixin, TransformerMixin, BaseEstimator
     estimator : estimator
         The classifier to explain, or a pipeline that ends in one. It is cloned and fitted, unless
         it is wrapped in a :class:`~sklearn.frozen.FrozenEstimator`; see :meth:`fit`.
-    method : {"ig", "shap"}, default="ig"
+    method : {"ig", "shap", "deep_shap", "saliency", "input_x_gradient", "occlusion"}, default="ig"
         The attribution method; this and all that follow as for :func:`~sklearn_advex.explain`.
     output : {"probability", "logit", "loss"}, default="probability"
         The model output that is attributed.
@@ -148,6 +151,7 @@ class AttributionTransformer(MetaEstimatorMixin, TransformerMixin, BaseEstimator
         last_step = last_step_of(self.estimator_)
         choose_backend(last_step, self.method)
         self._check_groups()
+        self._row_shape = row_shape(X)
         self.classes_ = last_step.classes_
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self.estimator_, name):
@@ -167,10 +171,12 @@ class AttributionTransformer(MetaEstimatorMixin, TransformerMixin, BaseEstimator
         Returns
         -------
         attributions : {ndarray, CSR} or DataFrame of shape (n_samples, n_features_out)
-            CSR for sparse rows, a DataFrame where :meth:`set_output` asks for one.
+            CSR for sparse rows, a DataFrame where :meth:`set_output` asks for one. Images are
+            flattened: one column for each number in an image.
         """
         check_is_fitted(self)
-        return attribute_columns(self.estimator_, X, None, self._options()).values
+        values = attribute_columns(self.estimator_, X, None, self._options()).values
+        return one_row_per_sample(values)
 
     def get_feature_names_out(self, input_features=None):
         """Name the columns of the output after what they are attributions of.
@@ -183,9 +189,12 @@ class AttributionTransformer(MetaEstimatorMixin, TransformerMixin, BaseEstimator
         Returns
         -------
         names : ndarray of str
-            The columns of `X`, the encoded columns for ``groups=None``, or the names in a dict.
+            The columns of `X`, the encoded columns for ``groups=None``, or the names in a dict; for
+            images "x0", "x1", ..., one per number in an image.
         """
         check_is_fitted(self)
+        if len(self._row_shape) > 1:
+            return check_feature_names_in(Bunch(n_features_in_=math.prod(self._row_shape)))
         if isinstance(self.groups, dict):
             return np.array([str(name) for name in self.groups], dtype=object)
         if self.groups is None or not hasattr(self, "n_features_in_"):

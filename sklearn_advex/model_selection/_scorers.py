@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import indexable
 
+from sklearn_advex._utils._frames import one_row_per_sample
 from sklearn_advex._utils._pipeline import transform_to_last_step
 from sklearn_advex._utils._sampling import evenly_spaced
 from sklearn_advex._utils._sklearn_compat import safe_indexing
@@ -39,7 +40,7 @@ def make_gini_scorer(
 
     Parameters
     ----------
-    method : {"ig", "shap"}, default="ig"
+    method : {"ig", "shap", "deep_shap", "saliency", "input_x_gradient", "occlusion"}, default="ig"
         The attribution method; this and the next three as for :func:`sklearn_advex.explain`.
     output : {"probability", "logit", "loss"}, default="probability"
         The model output that is attributed.
@@ -114,7 +115,7 @@ def make_stability_scorer(
         How far each feature may be changed, in its own units (those of the encoded columns for a
         pipeline). None takes the `epsilon` of each model itself, which models that were trained for
         different ones cannot be compared by: pass a number for that.
-    method : {"ig", "shap"}, default="ig"
+    method : {"ig", "shap", "deep_shap", "saliency", "input_x_gradient", "occlusion"}, default="ig"
         The attribution method; this and the next four as for
         :func:`sklearn_advex.attribution.attribution_stability`.
     output : {"loss", "logit", "probability"}, default="loss"
@@ -205,6 +206,7 @@ class _GiniScorer:
         options = ExplainOptions(self.method, self.output, self.target, self.baseline, self.groups)
         # Not `explain`: nobody looks at a frame with the names of encoded columns here.
         attributions = attribute_columns(estimator, X, y, options).values
+        attributions = one_row_per_sample(attributions)  # images
         return float(np.mean(gini_index(attributions, zero_division=0.0)))
 
     def __repr__(self):

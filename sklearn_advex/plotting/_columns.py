@@ -27,6 +27,11 @@ def describe_columns(model, X, attributions, groups):
         As many columns as `attributions`, in the same order; None where `groups` is a dict, whose
         groups stand for more than one column each.
     """
+    if len(attributions.shape) > 2:
+        raise ValueError(
+            "The attributions are images, which have no columns to name. Draw them with"
+            " SaliencyDisplay."
+        )
     if isinstance(groups, dict):
         return list(getattr(attributions, "columns", groups)), None
     if hasattr(attributions, "columns") and set(attributions.columns) <= set(X.columns):

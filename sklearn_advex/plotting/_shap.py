@@ -3,9 +3,7 @@
 import numpy as np
 from scipy.sparse import issparse
 
-from sklearn_advex._utils._pipeline import transform_to_last_step
-from sklearn_advex.attribution import explain
-from sklearn_advex.attribution._explain import ExplainOptions, attribute_encoded
+from sklearn_advex.attribution._explain import ExplainOptions, attribute_columns
 from sklearn_advex.plotting._columns import check_names, describe_columns
 
 
@@ -40,6 +38,8 @@ def to_shap_explanation(model, X, y=None, *, method="ig", feature_names=None, **
     ------
     ImportError
         If shap is not installed.
+    ValueError
+        If an option is wrong, or the attributions of `method` sum to nothing.
 
     See Also
     --------
@@ -51,22 +51,21 @@ def to_shap_explanation(model, X, y=None, *, method="ig", feature_names=None, **
         raise ImportError(
             "to_shap_explanation needs shap. Install it with: pip install 'sklearn-advex[shap]'"
         ) from error
-    attributions = explain(model, X, y, method=method, **explain_options)
     options = ExplainOptions(method=method, **explain_options)
+    explanation = attribute_columns(model, X, y, options)
+    if explanation.outputs is None:
+        raise ValueError(
+            f"method={method!r} gives attributions that sum to nothing, and the plots of shap start"
+            " from the output that they sum to. Use method='ig' or 'deep_shap'."
+        )
+    attributions = explanation.in_container()
     names, data = describe_columns(model, X, attributions, options.groups)
     return shap.Explanation(
         _dense(attributions),
-        base_values=_outputs_at_baseline(model, X, y, options),
+        base_values=explanation.outputs()[1],
         data=None if data is None else _dense(data),
         feature_names=check_names(feature_names, names),
     )
-
-
-def _outputs_at_baseline(model, X, y, options):
-    """What the attributions of each row are the distance from."""
-    last_step, X_encoded = transform_to_last_step(model, X)
-    _, F_baseline = attribute_encoded(model, last_step, X_encoded, y, options).outputs()
-    return F_baseline
 
 
 def _dense(table):

@@ -1,5 +1,6 @@
 """How much more concise the explanations are than those of a reference model, row by row."""
 
+from sklearn_advex._utils._frames import one_row_per_sample
 from sklearn_advex._utils._models import check_models, check_same_columns
 from sklearn_advex.attribution import explain
 from sklearn_advex.metrics import gini_index
@@ -119,7 +120,9 @@ class SparsenessGainDisplay:
             )
         gini, n_columns = {}, {}
         for name, model in models.items():
-            attributions = explain(model, X, **{"groups": None} | explain_options)
+            attributions = one_row_per_sample(
+                explain(model, X, **{"groups": None} | explain_options)
+            )
             gini[name], n_columns[name] = gini_index(attributions), attributions.shape[1]
         check_same_columns(n_columns, reference)
         gains = {name: gini[name] - gini[reference] for name in models if name != reference}

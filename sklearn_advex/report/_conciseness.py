@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.metrics import accuracy_score
 
+from sklearn_advex._utils._frames import one_row_per_sample
 from sklearn_advex._utils._models import check_models, check_same_columns
 from sklearn_advex._utils._pipeline import transform_to_last_step
 from sklearn_advex.attribution import explain
@@ -139,7 +140,7 @@ def conciseness_report(
         for name, model in models.items():
             gain = gini[name] - gini[reference]
             low, high = bootstrap_interval(gain, _N_RESAMPLES, _CONFIDENCE_LEVEL, random_state)
-            impact = feature_value_impact(explain(model, X, **options))
+            impact = feature_value_impact(one_row_per_sample(explain(model, X, **options)))
             rows[name, method] = of_model[name] | {
                 "AcDrop": of_model[reference]["accuracy"] - of_model[name]["accuracy"],
                 "Gini": gini[name].mean(),
@@ -173,7 +174,7 @@ def _gini_per_row(models, X, reference, options):
     """Gini index of each row's attributions, for each model."""
     gini, n_columns = {}, {}
     for name, model in models.items():
-        attributions = explain(model, X, **{"groups": None} | options)
+        attributions = one_row_per_sample(explain(model, X, **{"groups": None} | options))
         gini[name], n_columns[name] = gini_index(attributions), attributions.shape[1]
     check_same_columns(n_columns, reference)
     return gini

@@ -1,4 +1,4 @@
-"""Attributions of torch networks by captum; nothing here is loaded before a network is explained."""
+"""Attributions of torch networks by captum, loaded no sooner than a network is explained."""
 
 from sklearn_advex.attribution._torch._attribute import attribute_network
 
