@@ -210,7 +210,7 @@ class SaliencyDisplay:
     def _title(self, name, row):
         title = f"{wrapped(name, width=20)}\n"
         if self.predictions is not None:
-            title += f"{wrapped(self.predictions[name][row], width=14, lines=1)}, "
+            title += f"predicts {wrapped(self.predictions[name][row], width=14, lines=1)}, "
         return f"{title}Gini {self.gini[name][row]:.3f}"
 
 
