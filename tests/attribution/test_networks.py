@@ -128,6 +128,7 @@ CONVOLUTIONS = {
     "conv-pool-relu": lambda: conv(nn.MaxPool2d(2), nn.ReLU()),
     "nested": lambda: conv(nn.Sequential(nn.ReLU(), nn.Sequential(nn.MaxPool2d(2), nn.Sigmoid()))),
     "softplus-average": lambda: conv(nn.Softplus(), nn.AvgPool2d(2), nn.ELU()),
+    "sigmoid-dropout-tanh": lambda: conv(nn.AvgPool2d(2), nn.Sigmoid(), nn.Dropout(), nn.Tanh()),
     "whole-numbers": whole_numbers,
     "batch-norm": batch_norm,
 }
