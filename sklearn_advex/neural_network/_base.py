@@ -39,13 +39,16 @@ from sklearn_advex.neural_network._data import (
 from sklearn_advex.neural_network._device import resolve_device, seeded
 from sklearn_advex.neural_network._modules import class_logits
 from sklearn_advex.neural_network._nested_params import NestedParamsMixin
+from sklearn_advex.neural_network._persistence import PersistenceMixin
 from sklearn_advex.neural_network._schedules import LR_SCHEDULES
 from sklearn_advex.neural_network._training import build_net, training_data
 
 _BLOCK_SIZE = 256  # rows that are predicted or attacked at a time
 
 
-class BaseAdversarialNetClassifier(ExplainMixin, NestedParamsMixin, ClassifierMixin, BaseEstimator):
+class BaseAdversarialNetClassifier(
+    PersistenceMixin, ExplainMixin, NestedParamsMixin, ClassifierMixin, BaseEstimator
+):
     """What adversarially trained networks share whatever their module and their inputs.
 
     A subclass has a constructor and a `_row_layout`: from the shape of a row of X to how the module
@@ -106,10 +109,10 @@ class BaseAdversarialNetClassifier(ExplainMixin, NestedParamsMixin, ClassifierMi
             return logits, or if the training diverges.
         """
         is_continued = self.warm_start and hasattr(self, "net_")
-        data = self._prepare(X, y, sample_weight, None, is_continued)
+        rows = self._prepare(X, y, sample_weight, None, is_continued)
         if not is_continued:
             self._initialize()
-        return self._train(data, self.max_epochs)
+        return self._train(rows, self.max_epochs)
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
@@ -138,10 +141,10 @@ class BaseAdversarialNetClassifier(ExplainMixin, NestedParamsMixin, ClassifierMi
             As for :meth:`fit`, and if `y` has a label that is none of the classes.
         """
         is_continued = hasattr(self, "net_")
-        data = self._prepare(X, y, sample_weight, classes, is_continued)
+        rows = self._prepare(X, y, sample_weight, classes, is_continued)
         if not is_continued:
             self._initialize()
-        return self._train(data, 1)
+        return self._train(rows, 1)
 
     def decision_function(self, X):
         """Logits of the classes.
@@ -264,6 +267,11 @@ class BaseAdversarialNetClassifier(ExplainMixin, NestedParamsMixin, ClassifierMi
         return self.net_.module_
 
     @property
+    def device_(self):
+        """Where the module is; the CPU where a pickled model finds no GPU."""
+        return torch.device(self.net_.device)
+
+    @property
     def history_(self):
         """One dict per epoch, with losses and accuracies on clean and on attacked inputs apart."""
         return self.net_.history
@@ -306,19 +314,14 @@ class BaseAdversarialNetClassifier(ExplainMixin, NestedParamsMixin, ClassifierMi
         names = getattr(self, "feature_names_in_", None)
         return resolve_epsilon(epsilon, self.n_features_in_, names)
 
-    def _initialize(self, data):
-        """Build module and optimizer anew."""
-        self.device_ = resolve_device(self.device)
-        self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        with seeded(self._seed, self.device_):
-            self.net_ = build_net(self, self._layout.module_shape, self.classes_.size)
-
-    def _initialize(self):
-        """Build module and optimizer anew."""
-        self.device_ = resolve_device(self.device)
-        self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        with seeded(self._seed, self.device_):
-            self.net_ = build_net(self, self._layout.module_shape, self.classes_.size)
+    def _initialize(self, seed=None):
+        """Build module and optimizer anew, from `random_state` or a seed drawn from it before."""
+        if seed is None:
+            seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        self._seed = seed
+        device = resolve_device(self.device)
+        with seeded(seed, device):
+            self.net_ = build_net(self, device, self._layout.module_shape, self.classes_.size)
         self.precision_ = "float32" if self.net_.autocast_dtype is None else "bfloat16"
 
     def _train(self, rows, n_epochs):

@@ -117,6 +117,9 @@ class AdversarialNet(NeuralNetClassifier):
         Seed of the random numbers of each epoch.
     """
 
+    # A net that was pickled on a GPU can be read without one: skorch moves these to where it is.
+    cuda_dependent_attributes_ = [*NeuralNetClassifier.cuda_dependent_attributes_, "attack"]
+
     def __init__(
         self,
         *args,

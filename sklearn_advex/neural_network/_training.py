@@ -13,13 +13,14 @@ from sklearn_advex.neural_network._progress import TrainingProgress
 from sklearn_advex.neural_network._schedules import LR_SCHEDULES
 
 
-def build_net(estimator, row_shape, n_classes):
+def build_net(estimator, device, row_shape, n_classes):
     """Make an initialized net as the parameters of an estimator say.
 
     Parameters
     ----------
     estimator : AdversarialNetClassifier
-        With the attributes `device_` and `_seed`.
+        With the attribute `_seed`.
+    device : torch.device
     row_shape : tuple of int
         Shape of one input of the module.
     n_classes : int
@@ -44,7 +45,7 @@ def build_net(estimator, row_shape, n_classes):
         batch_size=estimator.batch_size,
         train_split=None,
         callbacks=_callbacks(estimator),
-        device=str(estimator.device_),
+        device=str(device),
         verbose=0,
         classes=range(n_classes),
         epsilon_warmup=estimator.epsilon_warmup,
@@ -54,7 +55,7 @@ def build_net(estimator, row_shape, n_classes):
         **{f"optimizer__{k}": v for k, v in estimator._nested_params("optimizer__").items()},
     )
     net.initialize()
-    precision = resolve_precision(estimator.precision, estimator.device_, net.module_)
+    precision = resolve_precision(estimator.precision, device, net.module_)
     net.autocast_dtype = torch.bfloat16 if precision == "bfloat16" else None
     if len(row_shape) == 3:
         net.module_.to(memory_format=torch.channels_last)

@@ -1,0 +1,161 @@
+"""Saving a fitted network without pickle."""
+
+from dataclasses import asdict
+
+import numpy as np
+import torch
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_advex.neural_network._conv_net import ConvNet
+from sklearn_advex.neural_network._layout import RowLayout
+from sklearn_advex.neural_network._net_state import net_state, restore_net
+from sklearn_advex.neural_network._saved_file import read_file, write_file
+
+_FITTED = ("classes_", "n_features_in_", "feature_names_in_", "feature_means_", "epsilon_")
+
+
+class PersistenceMixin:
+    """Mixin for models that are saved to a file and loaded from it."""
+
+    def save(self, path):
+        """Save the fitted model to a file that can be read without pickle.
+
+        The file is a safetensors file: the weights, and parameters and other numbers as JSON. Not
+        in it are what only a running training needs (`callbacks`, an `lr_schedule` that is a
+        callable and a `random_state` that is a generator, which are None after loading, and the
+        state of the optimizer, with which :meth:`partial_fit` starts anew), the records of single
+        batches in `history_`, the device, and the code of the module. Pickle and joblib keep all
+        that, where the module's class can be imported.
+
+        Parameters
+        ----------
+        path : str or path-like
+            A file that exists is replaced, at once when the new one is complete.
+
+        Raises
+        ------
+        NotFittedError
+            If the model has not been fitted.
+        TypeError
+            If a parameter, the class labels or what a callback wrote to `history_` are no plain
+            data, or `optimizer` is not from ``torch.optim``.
+        """
+        check_is_fitted(self)
+        content = {
+            "class": type(self).__name__,
+            "module": qualified_name(self.module),
+            "parameters": _plain_parameters(self),
+            "fitted": {name: getattr(self, name) for name in _FITTED if hasattr(self, name)},
+            "layout": asdict(self._layout),
+            "seed": self._seed,
+            "net": net_state(self.net_),
+        }
+        write_file(path, "model", content)
+
+    @classmethod
+    def load(cls, path, *, module=None, device="auto"):
+        """Load a model from a file that :meth:`save` wrote.
+
+        Nothing that the file names is imported or run, so a file from elsewhere can do no harm.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file.
+        module : torch.nn.Module, its class or another factory, default=None
+            What the model was made with. None will do for the default network of
+            :class:`AdversarialCNNClassifier`.
+        device : str or torch.device, default="auto"
+            Where to put the model, whatever it was trained on.
+
+        Returns
+        -------
+        AdversarialNetClassifier
+            The fitted model, of the class that `load` is called on.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        ValueError
+            If the file is damaged or no such file, if it holds a model of another class, or if the
+            weights do not fit the module.
+        """
+        saved = read_file(path, "model")
+        if saved["class"] != cls.__name__:
+            raise ValueError(
+                f"{path} holds a model of the class {saved['class']}, not {cls.__name__}: load it"
+                f" by {saved['class']}.load."
+            )
+        if module is None:
+            module = _known_module(saved["module"], path)
+        parameters = saved["parameters"]
+        parameters["optimizer"] = _torch_optimizer(parameters["optimizer"])
+        model = cls(module=module, device=device, **parameters)
+        for name in _FITTED:
+            if name in saved["fitted"]:
+                setattr(model, name, saved["fitted"][name])
+        model._layout = RowLayout(**saved["layout"])
+        model._initialize(saved["seed"])
+        try:
+            restore_net(model.net_, saved["net"])
+        except RuntimeError as error:
+            raise ValueError(
+                f"The weights in {path} do not fit the module: pass as module what the model was"
+                f" made with, {saved['module']}. {error}"
+            ) from error
+        return model
+
+
+def qualified_name(obj):
+    """Where a class or a function is defined; of another object, where its class is.
+
+    Parameters
+    ----------
+    obj : object
+
+    Returns
+    -------
+    str
+    """
+    named = obj if hasattr(obj, "__qualname__") else type(obj)
+    return f"{named.__module__}.{named.__qualname__}"
+
+
+def _plain_parameters(estimator):
+    """The parameters by name, without those that a loaded model gets anew."""
+    parameters = estimator.get_params()
+    del parameters["module"], parameters["device"]
+    parameters["callbacks"] = None
+    parameters["optimizer"] = _optimizer_name(estimator.optimizer)
+    if callable(estimator.lr_schedule):
+        parameters["lr_schedule"] = None
+    if isinstance(estimator.random_state, np.random.RandomState):
+        parameters["random_state"] = None
+    return parameters
+
+
+def _optimizer_name(optimizer):
+    name = getattr(optimizer, "__name__", "")
+    if getattr(torch.optim, name, None) is not optimizer:
+        raise TypeError(
+            f"optimizer={optimizer!r} is not from torch.optim, so it cannot be saved without"
+            " pickle: use pickle or joblib, or an optimizer of torch.optim."
+        )
+    return name
+
+
+def _torch_optimizer(name):
+    optimizer = getattr(torch.optim, name, None)
+    if not (isinstance(optimizer, type) and issubclass(optimizer, torch.optim.Optimizer)):
+        raise ValueError(f"This torch has no optimizer torch.optim.{name}: update torch.")
+    return optimizer
+
+
+def _known_module(name, path):
+    if name != qualified_name(ConvNet):
+        raise ValueError(
+            f"{path} holds the weights of {name} but not its code, and load imports nothing that a"
+            " file names: pass what the model was made with, load(path, module=...)."
+        )
+    return ConvNet
