@@ -1,9 +1,10 @@
 """Networks trained against an adversary; needs torch, skorch and, to explain them, captum."""
 
+from sklearn_advex.neural_network._checkpoint import TrainingCheckpoint
 from sklearn_advex.neural_network._classifier import (
     AdversarialCNNClassifier,
     AdversarialNetClassifier,
 )
 from sklearn_advex.neural_network._conv_net import ConvNet
 
-__all__ = ["AdversarialCNNClassifier", "AdversarialNetClassifier", "ConvNet"]
+__all__ = ["AdversarialCNNClassifier", "AdversarialNetClassifier", "ConvNet", "TrainingCheckpoint"]

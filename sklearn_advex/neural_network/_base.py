@@ -25,6 +25,7 @@ from sklearn_advex.neural_network._attack import (
     frozen,
     strongest_attack,
 )
+from sklearn_advex.neural_network._checkpoint import find_run, resume_run
 from sklearn_advex.neural_network._data import (
     LabelledRows,
     check_classes,
@@ -106,13 +107,18 @@ class BaseAdversarialNetClassifier(
         ------
         ValueError
             If the data or a parameter is not valid, if the module does not fit the data or does not
-            return logits, or if the training diverges.
+            return logits, if the training diverges, or if a :class:`TrainingCheckpoint` finds the
+            file of another run.
         """
         is_continued = self.warm_start and hasattr(self, "net_")
         rows = self._prepare(X, y, sample_weight, None, is_continued)
-        if not is_continued:
-            self._initialize()
-        return self._train(rows, self.max_epochs)
+        if is_continued:
+            return self._train(rows, self.max_epochs)
+        run, saved = find_run(self, rows)
+        self._initialize(saved.get("seed"))
+        if saved:
+            resume_run(self.net_, saved)
+        return self._train(rows, self.max_epochs - self.n_iter_, run)
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
@@ -324,8 +330,8 @@ class BaseAdversarialNetClassifier(
             self.net_ = build_net(self, device, self._layout.module_shape, self.classes_.size)
         self.precision_ = "float32" if self.net_.autocast_dtype is None else "bfloat16"
 
-    def _train(self, rows, n_epochs):
-        self.net_.attack = self._training_attack()
+    def _train(self, rows, n_epochs, run=None):
+        self.net_.attack, self.net_.run = self._training_attack(), run
         data = training_data(rows, self._layout, self.device_, self.validation_fraction, self._seed)
         with seeded(self._seed, self.device_):
             self.net_.partial_fit(data, epochs=n_epochs)

@@ -58,7 +58,7 @@ class TrainingProgress(Callback):
         self.bar_.update()
 
     def on_train_end(self, net, **kwargs):
-        """Close the line.
+        """Close the line, where a checkpoint left any epochs to show.
 
         Parameters
         ----------
@@ -66,5 +66,6 @@ class TrainingProgress(Callback):
         **kwargs
             Not used.
         """
-        self.bar_.close()
-        self.bar_ = None
+        if self.bar_ is not None:
+            self.bar_.close()
+            self.bar_ = None

@@ -21,6 +21,7 @@ from skorch.exceptions import DeviceWarning
 from torch import nn
 
 from sklearn_advex import AdversarialCNNClassifier, AdversarialNetClassifier
+from sklearn_advex.neural_network import TrainingCheckpoint
 from sklearn_advex.neural_network import _saved_file as saved_file
 
 
@@ -186,6 +187,7 @@ def test_a_module_may_be_an_instance(path):
 
 def test_what_only_training_needs_is_left_out(tmp_path, path):
     model = table_model(
+        callbacks=[TrainingCheckpoint(tmp_path / "run")],
         lr_schedule=lambda progress: 1 - progress,
         random_state=np.random.RandomState(0),
     ).fit(*table())
@@ -282,6 +284,12 @@ def test_a_newer_format_is_refused(image_classifier, path, monkeypatch):
 
 def test_a_missing_file_is_said_to_be_missing(path):
     with pytest.raises(FileNotFoundError, match=r"model\.safetensors"):
+        AdversarialCNNClassifier.load(path)
+
+
+def test_a_checkpoint_is_no_model(path):
+    image_model(callbacks=[TrainingCheckpoint(path)]).fit(*images())
+    with pytest.raises(ValueError, match="is a checkpoint, not a model"):
         AdversarialCNNClassifier.load(path)
 
 
