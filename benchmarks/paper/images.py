@@ -1,4 +1,4 @@
-"""The paper's image experiments: Table 1, Figures 1, 2, 3 and J.6 to J.9 for MNIST and Fashion-MNIST.
+"""The paper's image experiments: Table 1, Figures 1, 2 and J.6 to J.9 for MNIST and Fashion-MNIST.
 
 ``make paper-images`` runs the quick form, on a CPU in minutes; ``make paper-images ARGS=--full``
 trains as long as the paper did, which needs a GPU. Trained models are kept in the output folder,

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import joblib
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 from sklearn.base import clone
 from sklearn.datasets import fetch_openml

@@ -73,7 +73,8 @@ def explain(
       :math:`(x_j - u_j) \int_0^1 \partial_j F(u + t (x - u)) \, dt`. For linear classifiers the
       integral has a closed form, Lemma 4.1 of [1]_, which is what is computed: no steps, no
       approximation. The probability of a softmax and networks have none; they are integrated by
-      Gauss-Legendre quadrature.
+      Gauss-Legendre quadrature, for a network with the nodes where its slope along the path
+      changes most.
     - ``method="shap"``, for linear classifiers, compares with the mean of F over background rows.
       For ``output="logit"`` these are the exact interventional Shapley values,
       :math:`w_j (x_j - \bar u_j)`. Otherwise they are DeepSHAP values [3]_, those of the classifier

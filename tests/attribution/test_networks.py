@@ -280,15 +280,37 @@ def test_methods_equal_captum(images):
     x = torch.tensor(images).unsqueeze(1).requires_grad_()
     forward = nn.Sequential(module, nn.Softmax(dim=1))
     expected = {
-        "ig": IntegratedGradients(forward).attribute(x, target=1, n_steps=20),
         "saliency": Saliency(forward).attribute(x, target=1),
         "input_x_gradient": InputXGradient(forward).attribute(x, target=1),
         "occlusion": Occlusion(forward).attribute(x, (1, 2, 2), strides=(1, 2, 2), target=1),
     }
     for method, values in expected.items():
-        A = explain(model, images, method=method, target="b", n_steps=20, batch_size=3)
+        A = explain(model, images, method=method, target="b", batch_size=3)
         values = values.detach().numpy()[:, 0]
         np.testing.assert_allclose(A, values, rtol=1e-3, atol=1e-5 * np.abs(values).max())
+
+
+@pytest.mark.parametrize("output", ["probability", "logit"])
+def test_integrated_gradients_are_closer_to_the_integral_than_an_even_quadrature(images, output):
+    module = CONVOLUTIONS["conv-relu-pool"]()
+    module[0].bias.data = torch.linspace(-1, 0, len(module[0].bias))  # kinks along the path
+    model = Network(module, layout="hw").fit(images)
+    forward = nn.Sequential(module, nn.Softmax(dim=1)) if output == "probability" else module
+    captum = IntegratedGradients(forward)
+    x = torch.tensor(images).unsqueeze(1)
+
+    def even(method, n_steps):
+        A = captum.attribute(x, target=1, n_steps=n_steps, method=method, internal_batch_size=100)
+        return A.detach().numpy()[:, 0]
+
+    def error(A):
+        return np.abs(A - integral).sum() / np.abs(integral).sum()
+
+    integral = even("riemann_middle", 3000)
+    ours = error(explain(model, images, target="b", output=output, n_steps=30))
+    assert ours < 0.03
+    assert ours < 0.7 * error(even("riemann_middle", 30))
+    assert ours < 0.7 * error(even("gausslegendre", 30))
 
 
 def test_integrated_gradients_sum_up_within_a_percent(images):
@@ -318,7 +340,7 @@ def test_baselines_of_images(images, background):
     model = Network(CONVOLUTIONS["conv-relu-pool"](), layout="hw").fit(images)
     mean = explain(model, images, baseline="mean")
     for row in (images.mean(axis=0), images.mean(axis=0).ravel()):
-        np.testing.assert_allclose(explain(model, images, baseline=row), mean, atol=1e-7)
+        np.testing.assert_allclose(explain(model, images, baseline=row), mean, atol=1e-5)
     single = [explain(model, images, method="deep_shap", baseline=u) for u in background]
     A = explain(model, images, method="deep_shap", baseline=background, batch_size=4)
     np.testing.assert_allclose(A, np.mean(single, axis=0), atol=1e-6)
@@ -364,7 +386,8 @@ def test_raw_skorch_nets(method, table):
     second = explain(single, table, method=method, target=1)
     first = explain(single, table, method=method, target=0)
     sign = 1 if method == "saliency" else -1
-    np.testing.assert_allclose(first, sign * second, rtol=1e-3, atol=1e-6)
+    # where the nodes of an integral lie depends on roundings
+    np.testing.assert_allclose(first, sign * second, rtol=1e-3, atol=1e-3 if method == "ig" else 0)
     frame = pd.DataFrame(table, columns=list("wxyz"), index=np.arange(30) + 5)
     attributions = explain(net, frame, method=method)
     pd.testing.assert_frame_equal(attributions, pd.DataFrame(A, frame.index, frame.columns))
@@ -421,7 +444,7 @@ def test_transformer_scorer_and_stability_flatten_images(images):
     assert list(frame.columns[:2]) == ["x0", "x1"]
     np.testing.assert_array_equal(frame, A)
     assert gini_scorer(model, images) == pytest.approx(gini_index(A).mean())
-    options = {"target": "predicted", "n_iter": 1, "n_steps": 3}
+    options = {"target": "predicted", "n_iter": 1, "n_steps": 20}
     for epsilon in (0.01, np.full((SIDE, SIDE), 0.01)):
         stability = attribution_stability(
             model, images[:2], epsilon=epsilon, output="logit", **options

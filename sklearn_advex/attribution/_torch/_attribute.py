@@ -5,13 +5,14 @@ from functools import partial
 
 import numpy as np
 import torch
-from captum.attr import InputXGradient, IntegratedGradients, Occlusion, Saliency
+from captum.attr import InputXGradient, Occlusion, Saliency
 from sklearn.utils import gen_batches
 
 from sklearn_advex.attribution._backend import Attribution
 from sklearn_advex.attribution._options import is_background, resolve_baseline, resolve_target
 from sklearn_advex.attribution._torch._deep_shap import DeepShap
 from sklearn_advex.attribution._torch._network import Network, Output, module_input
+from sklearn_advex.attribution._torch._path_integral import integrate_gradients
 
 # How far attributions may be from adding up, relative to what they are sums and differences of.
 _IG_TOLERANCE = 1e-2
@@ -104,14 +105,10 @@ def _in_batches(network, attribute, positions, batch_size):
 
 
 def _integrated_gradients(explained, baseline, n_steps, x, target, batch_size):
-    """Gauss-Legendre quadrature; points of the path are computed `batch_size` at a time."""
-    return IntegratedGradients(explained).attribute(
-        x.detach(),
-        baseline,
-        target=target,
-        n_steps=n_steps,
-        internal_batch_size=max(batch_size, len(x)),
-    )
+    def outputs_of(points, n_points):
+        return explained(points).gather(1, target.repeat_interleave(n_points)[:, None])
+
+    return integrate_gradients(outputs_of, x.detach(), baseline, n_steps, batch_size)
 
 
 def _saliency(explained, baseline, n_steps, x, target, batch_size):
