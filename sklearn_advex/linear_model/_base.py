@@ -304,6 +304,8 @@ class BaseAdversarialLinearClassifier(ExplainMixin, LinearClassifierMixin, BaseE
     def _solve(self, objectives):
         starts = self._starts(objectives)
         solver = ActiveSetNewton(tol=self.tol, max_iter=self.max_iter, verbose=self.verbose > 0)
+        if len(objectives) == 1:  # setting up threads takes as long as a small fit
+            return [solver.solve(objectives[0], starts[0])]
         return Parallel(n_jobs=self.n_jobs, prefer="threads")(
             delayed(solver.solve)(objective, start)
             for objective, start in zip(objectives, starts, strict=True)

@@ -1,7 +1,7 @@
 """Second derivatives of the objective within an orthant: a matrix while small, else products."""
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg.lapack import dpotrf, dpotrs
 from scipy.sparse.linalg import LinearOperator, cg
 
 # Relative ridge under which a Newton system counts as positive definite; raised on failure.
@@ -23,10 +23,12 @@ class DenseHessian:
         self.matrix = matrix
         self.diagonal = np.diag(matrix) + np.finfo(float).tiny
         self.scale = 1.0 / np.sqrt(self.diagonal)
+        self._factored = self._factor = None
 
     def damp(self, share):
         """Raise the curvature of every variable by a share of itself."""
         self.matrix.flat[:: self.matrix.shape[0] + 1] += share * self.diagonal
+        self._factored = None
 
     def product(self, v):
         """The Hessian times a vector."""
@@ -35,18 +37,21 @@ class DenseHessian:
     def solve(self, kept, right, guess):
         """Solve the system of the variables `kept`; a singular one in the least-squares spirit."""
         scale = self.scale[kept]
+        if self._factored is None or not np.array_equal(kept, self._factored):
+            self._factor, self._factored = self._factorise(kept, scale), kept
+        return scale * dpotrs(self._factor, scale * right, lower=True)[0]
+
+    def _factorise(self, kept, scale):
         ridge = _RELATIVE_RIDGE
         while True:
             system = self.matrix[np.ix_(kept, kept)]
             system *= scale[:, None]
             system *= scale
             system.flat[:: kept.size + 1] += ridge
-            try:
-                factor = cho_factor(system.T, lower=True, overwrite_a=True, check_finite=False)
-            except LinAlgError:
-                ridge *= 100
-                continue
-            return scale * cho_solve(factor, scale * right, check_finite=False)
+            factor, failed = dpotrf(system.T, lower=True, clean=False, overwrite_a=True)
+            if not failed:
+                return factor
+            ridge *= 100
 
 
 class HessianOperator:

@@ -34,6 +34,10 @@ class Subgradients:
     kink: np.ndarray
     intercept: float
 
+    def restrict(self, features):
+        """Those of a model that uses only some features."""
+        return Subgradients(self.coef[features], self.kink[features], self.intercept)
+
     def smallest(self, w):
         """The subgradient of least absolute value of each feature."""
         at_zero = np.sign(self.coef) * np.maximum(np.abs(self.coef) - self.kink, 0.0)
@@ -279,8 +283,9 @@ class RobustObjective:
         Then, without a penalty, scaling the model up lowers the loss towards 0 for ever: the
         objective has no finite minimiser.
         """
-        argument = self._loss_argument(point)
-        return self.alpha == 0 and argument.max(where=self.weights > 0, initial=-np.inf) < 0
+        if self.alpha > 0:
+            return False
+        return self._loss_argument(point).max(where=self.weights > 0, initial=-np.inf) < 0
 
     def separation(self, point, unit):
         """Between which multiples of `unit` the `epsilon` lies from which on nothing separates.

@@ -106,8 +106,8 @@ class ActiveSetNewton:
         started = perf_counter()
         working_set = None
         status, n_iter = "running", 0
+        subgradients = objective.subgradients(point)
         while True:
-            subgradients = objective.subgradients(point)
             residual = subgradients.residual(point.coef)
             if self.verbose:
                 print(
@@ -126,7 +126,9 @@ class ActiveSetNewton:
                 working_set = _WorkingSet(objective, features)
                 if features.size < objective.n_features:
                     accuracy = max(accuracy, _WORKING_SET_ACCURACY * residual)
-            point, steps, status = working_set.minimise(point, accuracy, self.max_iter - n_iter)
+            point, subgradients, steps, status = working_set.minimise(
+                point, subgradients, accuracy, self.max_iter - n_iter
+            )
             n_iter += steps
             if steps == 0 and status == "running":
                 status = "stalled"  # only rounding tells the residuals of the set and of all apart
@@ -141,51 +143,57 @@ class _WorkingSet:
 
     def __init__(self, objective, features):
         self.features = features
+        self.whole = objective
         self.objective = objective.restrict(features)
         self._hessian = None
         self._hessian_signs = None
 
-    def minimise(self, point, accuracy, max_steps):
+    def minimise(self, point, subgradients, accuracy, max_steps):
         """Take steps from a point over all features, until the residual over these is small.
 
         Returns
         -------
         point : Point
-            Over all features.
+        subgradients : Subgradients
+            Both over all features.
         n_steps : int
         status : {"running", "separable", "max_iter", "stalled"}
             "running" where the accuracy was reached.
         """
         inner = Point(point.coef[self.features], point.intercept, point.raw)
-        inner, n_steps, status = self._minimise(inner, accuracy, max_steps)
+        inner, subgradients, n_steps, status = self._minimise(
+            inner, subgradients.restrict(self.features), accuracy, max_steps
+        )
         coef = np.zeros(point.coef.size)
         coef[self.features] = inner.coef
-        return Point(coef, inner.intercept, inner.raw), n_steps, status
+        point = Point(coef, inner.intercept, inner.raw)
+        if self.features.size < coef.size:
+            subgradients = self.whole.subgradients(point)
+        return point, subgradients, n_steps, status
 
-    def _minimise(self, point, accuracy, max_steps):
+    def _minimise(self, point, subgradients, accuracy, max_steps):
         objective = self.objective
         value, last_residual = objective.value(point), np.inf
         for step in range(max_steps + 1):
             if objective.separates(point):
-                return point, step, "separable"
-            subgradients = objective.subgradients(point)
-            residual = subgradients.residual(point.coef)
+                return point, subgradients, step, "separable"
+            slope = np.append(subgradients.smallest(point.coef), subgradients.intercept)
+            residual = np.abs(slope).max()
             if residual <= accuracy:
-                return point, step, "running"
+                return point, subgradients, step, "running"
             if step == max_steps:
-                return point, step, "max_iter"
+                return point, subgradients, step, "max_iter"
             if residual > _KEEPING_HESSIAN * last_residual:
                 self._hessian = None
-            moved = self._step(point, subgradients, value)
+            moved = self._step(point, slope, value)
             if moved is None:
-                return point, step, "stalled"
+                return point, subgradients, step, "stalled"
             (point, value), last_residual = moved, residual
+            subgradients = objective.subgradients(point)
 
-    def _step(self, point, subgradients, value):
+    def _step(self, point, slope, value):
         """The next point and its value, or None where rounding errors allow no progress."""
-        gradient = subgradients.smallest(point.coef)
-        signs = np.where(point.coef != 0, np.sign(point.coef), -np.sign(gradient))
-        slope = np.append(gradient, subgradients.intercept)
+        signs = np.sign(np.where(point.coef != 0, point.coef, -slope[:-1]))
         free = np.append(signs != 0, self.objective.fit_intercept)
         kept = self._hessian is not None and np.all((signs == 0) | (signs == self._hessian_signs))
         if kept:
@@ -279,12 +287,15 @@ def _minimise_in_orthant(hessian, gradient, coef, signs, free):
     for _ in range(_MAX_PIVOTS):
         pinned = bounded & ~kept[:-1]
         change[:-1][pinned] = -coef[pinned]
-        fixed = np.where(kept, 0.0, change)
-        right = -(gradient + hessian.product(fixed))[kept]
-        change[kept] = hessian.solve(np.flatnonzero(kept), right, change[kept])
-        crossing = kept[:-1] & (signs * (coef + change[:-1]) < 0)
-        pull = signs * (gradient + hessian.product(change))[:-1]
-        wrong = crossing | (pinned & (pull < -rounding))
+        right = -gradient[kept]
+        if pinned.any():
+            right -= hessian.product(np.where(kept, 0.0, change))[kept]
+        if kept.any():
+            change[kept] = hessian.solve(np.flatnonzero(kept), right, change[kept])
+        wrong = kept[:-1] & (signs * (coef + change[:-1]) < 0)
+        if pinned.any():
+            pull = signs * (gradient + hessian.product(change))[:-1]
+            wrong |= pinned & (pull < -rounding)
         n_wrong = np.count_nonzero(wrong)
         if n_wrong == 0:
             return change, pinned
