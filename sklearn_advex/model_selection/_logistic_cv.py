@@ -1,5 +1,6 @@
 """Adversarial logistic regression with its epsilon and alpha chosen by cross-validation."""
 
+from itertools import product
 from numbers import Integral, Real
 
 import numpy as np
@@ -16,7 +17,7 @@ from sklearn_advex._utils._sklearn_compat import (
     fit_context,
     safe_indexing,
 )
-from sklearn_advex.linear_model import AdversarialLogisticRegression
+from sklearn_advex.linear_model import AdversarialLogisticRegression, epsilon_max
 from sklearn_advex.linear_model._diagnostics import warn_about_path
 from sklearn_advex.linear_model._path import resolve_epsilons, solve_path
 from sklearn_advex.metrics import gini_index
@@ -84,6 +85,15 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         The alphas of the grid.
     scores_ : dict of str to ndarray of shape (n_alphas, n_epsilons, n_folds)
         The scores on the rows left out.
+    epsilon_max_ : float
+        What `epsilon_max` says of the training data: from there on no feature is used.
+    cv_results_ : dict
+        The candidates and their mean test scores under the names that a `GridSearchCV` gives them,
+        such as "params" and "mean_test_accuracy".
+    best_index_ : int
+        Position of the chosen candidate in `cv_results_`.
+    rule_ : callable
+        The :func:`most_concise` rule that chose it.
     coefs_paths_ : ndarray of shape (n_alphas, n_epsilons, n_problems, n_features)
         Coefficients of all models of the grid, fitted on all rows.
     classes_ : ndarray of shape (n_classes,)
@@ -208,6 +218,7 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         design, labels, weights = self._prepare(X, y, sample_weight)
         self.alphas_ = _resolve_alphas(self.alphas)
         self.epsilons_ = resolve_epsilons(self.epsilons, X, y, sample_weight)
+        self.epsilon_max_ = epsilon_max(X, y, sample_weight)
         sample_weight = check_sample_weight(sample_weight, design.X, dtype=np.float64)
         folds = list(check_cv(self.cv, labels, classifier=True).split(design.X, labels))
         with self._blas_threads(len(folds)):
@@ -231,9 +242,16 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
 
     def _choose(self, design, labels, weights, paths):
         """Keep one model of the paths."""
-        means = {f"mean_test_{name}": s.mean(axis=2).ravel() for name, s in self.scores_.items()}
-        rule = most_concise(self.max_drop if self.select == "most_concise" else 0.0)
-        i_alpha, i_epsilon = divmod(rule(means), self.epsilons_.size)
+        self.cv_results_ = {
+            f"mean_test_{name}": s.mean(axis=2).ravel() for name, s in self.scores_.items()
+        }
+        self.cv_results_["params"] = [
+            {"alpha": float(alpha), "epsilon": float(epsilon)}
+            for alpha, epsilon in product(self.alphas_, self.epsilons_)
+        ]
+        self.rule_ = most_concise(self.max_drop if self.select == "most_concise" else 0.0)
+        self.best_index_ = self.rule_(self.cv_results_)
+        i_alpha, i_epsilon = divmod(self.best_index_, self.epsilons_.size)
         self.alpha_best_ = float(self.alphas_[i_alpha])
         self.epsilon_best_ = float(self.epsilons_[i_epsilon])
         self.epsilon_ = self._resolve_epsilon(self.epsilon_best_)

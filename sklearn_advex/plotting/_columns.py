@@ -62,7 +62,7 @@ def check_names(feature_names, names):
         return names
     if len(feature_names) != len(names):
         raise ValueError(
-            f"feature_names has {len(feature_names)} names for {len(names)} columns of"
-            " attributions. Give one name per column."
+            f"feature_names has {len(feature_names)} names for {len(names)} columns."
+            " Give one name per column."
         )
     return list(feature_names)

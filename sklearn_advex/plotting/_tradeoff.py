@@ -106,7 +106,7 @@ class TradeoffDisplay:
 
         Parameters
         ----------
-        search : GridSearchCV or relative
+        search : GridSearchCV or relative, or AdversarialLogisticRegressionCV
             Fitted, with at least the two scores in its `scoring`. Its chosen candidate is marked,
             and if its `refit` is :func:`sklearn_advex.model_selection.most_concise`, so are the
             accuracies that this rule allows.
@@ -136,7 +136,7 @@ class TradeoffDisplay:
             raise NotFittedError(
                 f"This {type(search).__name__} has no cv_results_: call its fit method first."
             )
-        rule = getattr(search, "refit", None)
+        rule = getattr(search, "refit", getattr(search, "rule_", None))
         # The band belongs to the rule's own accuracy, which may be another score than the axis'.
         max_drop = getattr(rule, "max_drop", None)
         display = cls(

@@ -9,7 +9,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from sklearn_advex import AdversarialLogisticRegression
+from sklearn_advex import AdversarialLogisticRegression, AdversarialLogisticRegressionCV
 from sklearn_advex.model_selection import gini_scorer, most_concise
 
 
@@ -69,3 +69,10 @@ def search(table):
         refit=most_concise(max_drop=0.02),
         cv=3,
     ).fit(X.drop(columns="colour"), y)
+
+
+@pytest.fixture(scope="session")
+def path_model(table):
+    X, y = table
+    model = AdversarialLogisticRegressionCV(epsilons=6, alphas=[1e-2, 1e-3], cv=3, max_drop=0.02)
+    return make_pipeline(StandardScaler(), model).fit(X.drop(columns="colour"), y)

@@ -8,6 +8,7 @@ from matplotlib.artist import Artist
 from sklearn_advex.plotting import (
     AttributionDisplay,
     FeatureImpactDisplay,
+    PathDisplay,
     SparsenessGainDisplay,
     TradeoffDisplay,
     to_shap_explanation,
@@ -20,13 +21,14 @@ MAKERS = {
     "impacts": (FeatureImpactDisplay.from_estimators, ("models", "X")),
     "gains": (SparsenessGainDisplay.from_estimators, ("models", "X")),
     "tradeoff": (TradeoffDisplay.from_search, ("search",)),
+    "path": (PathDisplay.from_estimator, ("path_model",)),
 }
-EXPLAINING = [name for name in MAKERS if name != "tradeoff"]
+EXPLAINING = ["attribution", "impact", "impacts", "gains"]
 COMPARING = ["impacts", "gains"]
 
 
 @pytest.fixture
-def arguments(models, table, search):
+def arguments(models, table, search, path_model):
     X, _ = table
     return {
         "model": models["n"],
@@ -34,6 +36,7 @@ def arguments(models, table, search):
         "X": X,
         "row": X.iloc[[0]],
         "search": search,
+        "path_model": path_model,
     }
 
 
@@ -121,7 +124,7 @@ def test_without_matplotlib(make, monkeypatch):
         display.plot()
     # Before the work is done, not after it.
     with pytest.raises(ImportError, match=message):
-        make(replace=dict.fromkeys(["model", "models", "X", "row", "search"]))
+        make(replace=dict.fromkeys(["model", "models", "X", "row", "search", "path_model"]))
 
 
 @pytest.mark.parametrize("make", EXPLAINING, indirect=True)

@@ -62,6 +62,22 @@ def test_chosen_candidate_and_band(search):
     assert "at most 0.02 below the best" in legend_texts(display)
 
 
+def test_a_cross_validated_model_is_a_search_too(path_model):
+    model = path_model[-1]
+    display = TradeoffDisplay.from_search(model)
+    accuracy, gini = (model.scores_[name].mean(axis=2) for name in ("accuracy", "gini"))
+    assert [line.get_label() for line in display.lines_] == ["alpha = 0.01", "alpha = 0.001"]
+    for line, i_alpha in zip(display.lines_, (0, 1), strict=True):
+        np.testing.assert_allclose(line.get_xdata(), accuracy[i_alpha])
+        np.testing.assert_allclose(line.get_ydata(), gini[i_alpha])
+    chosen = (
+        list(model.alphas_).index(model.alpha_best_),
+        list(model.epsilons_).index(model.epsilon_best_),
+    )
+    np.testing.assert_allclose(display.best_.get_offsets(), [[accuracy[chosen], gini[chosen]]])
+    assert display.band_.get_width() == pytest.approx(0.02)
+
+
 @pytest.fixture(scope="module")
 def plain_search(table):
     X, y = table

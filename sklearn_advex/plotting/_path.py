@@ -1,0 +1,332 @@
+"""Coefficients along a path of epsilons."""
+
+import numpy as np
+
+from sklearn_advex._utils._pipeline import encoded_feature_names, last_step_of
+from sklearn_advex.plotting._columns import check_names
+from sklearn_advex.plotting._style import (
+    GREY,
+    MODEL_COLOURS,
+    new_axes,
+    require_matplotlib,
+    wrapped,
+)
+
+# Of the epsilons of a path at most so many say how many features are in use there.
+_MOST_COUNTS = 20
+# Height of a line of the labels in points, with what the layout may take off the axes.
+_LINE_HEIGHT = 15
+_COLOURS = [colour for colour in MODEL_COLOURS if colour != GREY]
+
+
+class PathDisplay:
+    """Coefficients against epsilon: which features a stronger adversary takes out of the model.
+
+    Create it with :meth:`from_estimator` or :meth:`from_path`.
+
+    Parameters
+    ----------
+    epsilons : array-like of shape (n_epsilons,)
+        The path, in any order.
+    coefs : array-like of shape (n_epsilons, n_features)
+        Coefficients of the model at each epsilon.
+    epsilon_max : float, default=None
+        The epsilon that counts as 1 on the horizontal axis; None shows epsilons as they are.
+    epsilon_best : float, default=None
+        An epsilon to mark.
+    feature_names : array-like of shape (n_features,), default=None
+        Names of the features; None stands for "x0", "x1", ...
+    target : object, default=None
+        The class that positive coefficients speak for, shown at the vertical axis.
+
+    Attributes
+    ----------
+    ax_ : matplotlib.axes.Axes
+        Axes that the lines are drawn on.
+    figure_ : matplotlib.figure.Figure
+        Figure that holds them.
+    lines_ : list of matplotlib.lines.Line2D
+        One per feature.
+    labels_ : list of matplotlib.text.Annotation
+        Names of the strongest features, beside the start of their lines.
+    counts_ : list of matplotlib.text.Text
+        Above the lines, how many features are in use.
+    best_ : matplotlib.lines.Line2D or None
+        Where `epsilon_best` is.
+    legend_ : matplotlib.legend.Legend or None
+        What that line is.
+
+    See Also
+    --------
+    sklearn_advex.epsilon_path : The numbers.
+    TradeoffDisplay : What conciseness costs.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklearn_advex import AdversarialLogisticRegressionCV
+    >>> from sklearn_advex.plotting import PathDisplay
+    >>> X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    >>> model = make_pipeline(StandardScaler(), AdversarialLogisticRegressionCV(cv=3))
+    >>> display = PathDisplay.from_estimator(model.fit(X, y))
+    """
+
+    def __init__(
+        self,
+        epsilons,
+        coefs,
+        *,
+        epsilon_max=None,
+        epsilon_best=None,
+        feature_names=None,
+        target=None,
+    ):
+        self.epsilons = epsilons
+        self.coefs = coefs
+        self.epsilon_max = epsilon_max
+        self.epsilon_best = epsilon_best
+        self.feature_names = feature_names
+        self.target = target
+
+    @classmethod
+    def from_estimator(cls, model, *, target=None, feature_names=None, top=7, ax=None):
+        """Draw the path on which a cross-validated model was chosen.
+
+        Parameters
+        ----------
+        model : estimator
+            A fitted :class:`~sklearn_advex.AdversarialLogisticRegressionCV`, or a fitted pipeline
+            that ends in one. Of several alphas the chosen one is drawn.
+        target : object, default=None
+            The class whose coefficients to draw; with two classes None is the second one.
+        feature_names : array-like of shape (n_features,), default=None
+            Names of the columns that the model sees; None takes those of the data.
+        top : int, default=7
+            How many features get a colour and a label: those with the largest coefficients in the
+            chosen model.
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw on; None makes a figure.
+
+        Returns
+        -------
+        display : PathDisplay
+            With the picture drawn.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        NotFittedError
+            If `model` is not fitted.
+        TypeError
+            If `model` has no path.
+        ValueError
+            If `target` is no class of the model, or missing for more than two classes.
+        """
+        require_matplotlib(cls.__name__)
+        chosen = last_step_of(model)
+        if not hasattr(chosen, "coefs_paths_"):
+            raise TypeError(
+                f"{type(chosen).__name__} has no path: draw that of a fitted"
+                " AdversarialLogisticRegressionCV, or give from_path what epsilon_path returns."
+            )
+        target = _check_target(target, chosen.classes_.tolist())
+        names = encoded_feature_names(model, getattr(chosen, "feature_names_in_", None))
+        display = cls(
+            chosen.epsilons_,
+            _coefs_towards(target, chosen),
+            epsilon_max=chosen.epsilon_max_,
+            epsilon_best=chosen.epsilon_best_,
+            feature_names=names if feature_names is None else feature_names,
+            target=target,
+        )
+        return display.plot(ax, top=top)
+
+    @classmethod
+    def from_path(
+        cls, path, *, problem=0, epsilon_max=None, target=None, feature_names=None, top=7, ax=None
+    ):
+        """Draw what :func:`sklearn_advex.epsilon_path` returns.
+
+        Parameters
+        ----------
+        path : EpsilonPath
+            The path.
+        problem : int, default=0
+            Which binary problem to draw: the position of the class where there are more than two.
+        epsilon_max : float, default=None
+            What :func:`sklearn_advex.epsilon_max` says of the data; None shows epsilons as they
+            are.
+        target : object, default=None
+            Name of the class that positive coefficients speak for.
+        feature_names : array-like of shape (n_features,), default=None
+            Names of the features; None stands for "x0", "x1", ...
+        top : int, default=7
+            How many features get a colour and a label: those with the largest coefficients on
+            average over the path.
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw on; None makes a figure.
+
+        Returns
+        -------
+        display : PathDisplay
+            With the picture drawn.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        require_matplotlib(cls.__name__)
+        display = cls(
+            path.epsilons,
+            path.coefs[:, problem],
+            epsilon_max=epsilon_max,
+            feature_names=feature_names,
+            target=target,
+        )
+        return display.plot(ax, top=top)
+
+    def plot(self, ax=None, *, top=7):
+        """Draw one line per feature.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw on; None makes a figure.
+        top : int, default=7
+            How many features get a colour and a label.
+
+        Returns
+        -------
+        self : PathDisplay
+            With the attributes that end in an underscore set.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If `feature_names` has another length than there are features.
+        """
+        order = np.argsort(self.epsilons)
+        unit = self.epsilon_max or 1.0
+        x = np.asarray(self.epsilons, dtype=float)[order] / unit
+        coefs = np.asarray(self.coefs, dtype=float)[order]
+        names = check_names(self.feature_names, [f"x{i}" for i in range(coefs.shape[1])])
+        ax, self.figure_ = new_axes(self, ax, figsize=(7.5, 5))
+        self.ax_ = ax
+        _scale_axis(ax, x)
+        labelled = self._strongest(coefs, x * unit, top)
+        self.lines_ = self._draw_lines(x, coefs, labelled)
+        self.counts_ = self._draw_counts(x, np.count_nonzero(coefs, axis=1))
+        self.best_, self.legend_ = self._draw_best(unit)
+        self.labels_ = self._draw_labels(x, coefs[0], labelled, names)
+        ax.spines[["top", "left"]].set_visible(False)
+        ax.yaxis.set(ticks_position="right", label_position="right")
+        towards = "" if self.target is None else f" (above 0: for class {wrapped(self.target)})"
+        ax.set_ylabel(f"coefficient{towards}")
+        ax.set_xlabel("epsilon / epsilon_max" if self.epsilon_max else "epsilon")
+        return self
+
+    def _strongest(self, coefs, epsilons, top):
+        """Positions of the features to label, those that are never used left out."""
+        strength = np.abs(coefs).mean(axis=0)
+        if self.epsilon_best is not None:
+            chosen = np.abs(coefs[np.argmin(np.abs(epsilons - self.epsilon_best))])
+            strength = np.where(chosen > 0, strength.max() + chosen, strength)
+        strongest = np.argsort(-strength, kind="stable")[:top]
+        return strongest[strength[strongest] > 0]
+
+    def _draw_lines(self, x, coefs, labelled):
+        self.ax_.axhline(0, color="black", linewidth=0.8)
+        lines = self.ax_.plot(x, coefs, color=GREY, linewidth=0.8, alpha=0.6)
+        for rank, j in enumerate(labelled):
+            lines[j].set(color=_COLOURS[rank % len(_COLOURS)], linewidth=1.8, alpha=1, zorder=3)
+        return lines
+
+    def _draw_counts(self, x, counts):
+        shown = range(0, len(x), -(-len(x) // _MOST_COUNTS))
+        above = self.ax_.get_xaxis_transform()
+        options = {"fontsize": "small", "ha": "center", "va": "bottom", "color": "#555555"}
+        title = self.ax_.text(
+            0.5, 1.055, "features in use", transform=self.ax_.transAxes, **options
+        )
+        return [title] + [
+            self.ax_.text(x[i], 1.005, str(counts[i]), transform=above, **options) for i in shown
+        ]
+
+    def _draw_best(self, unit):
+        if self.epsilon_best is None:
+            return None, None
+        best = self.ax_.axvline(
+            self.epsilon_best / unit,
+            color="black",
+            linestyle="--",
+            linewidth=1,
+            label=f"chosen: epsilon = {self.epsilon_best:.3g}",
+        )
+        return best, self.ax_.legend(handles=[best], fontsize="small")
+
+    def _draw_labels(self, x, starts, labelled, names):
+        """Names to the left of the lines, apart from each other, tied to where the lines start."""
+        low, high = self.ax_.get_ylim()
+        height = 72 * self.ax_.get_window_extent().height / self.figure_.dpi
+        heights = _spread(starts[labelled], (high - low) * _LINE_HEIGHT / height, low, high)
+        return [
+            self.ax_.annotate(
+                wrapped(names[j], lines=1),
+                (x[0], starts[j]),
+                (-0.05, at),
+                textcoords=self.ax_.get_yaxis_transform(),
+                color=self.lines_[j].get_color(),
+                fontsize="small",
+                ha="right",
+                va="center",
+                arrowprops={"arrowstyle": "-", "color": self.lines_[j].get_color(), "lw": 0.6},
+            )
+            for j, at in zip(labelled, heights, strict=True)
+        ]
+
+
+def _check_target(target, classes):
+    """The class whose coefficients to draw."""
+    if target is None and len(classes) == 2:
+        target = classes[1]
+    if target not in classes:
+        raise ValueError(
+            f"target={target!r} is no class of the model: say whose coefficients to draw, one of"
+            f" {classes}."
+        )
+    return target
+
+
+def _coefs_towards(target, model):
+    """Coefficients that speak for a class, at each epsilon and the chosen alpha."""
+    coefs = model.coefs_paths_[model.alphas_.tolist().index(model.alpha_best_)]
+    position = model.classes_.tolist().index(target)
+    if len(model.classes_) > 2:
+        return coefs[:, position]
+    return coefs[:, 0] if position == 1 else -coefs[:, 0]
+
+
+def _scale_axis(ax, x):
+    """A logarithmic axis, as paths are geometric; linear below the smallest positive epsilon."""
+    positive = x[x > 0]
+    if positive.size == x.size:
+        ax.set_xscale("log")
+    elif positive.size:
+        ax.set_xscale("symlog", linthresh=positive.min())
+
+
+def _spread(heights, gap, low, high):
+    """Move heights apart until neighbours are a gap apart, in their order and within bounds."""
+    order = np.argsort(heights, kind="stable")
+    steps = gap * np.arange(order.size)
+    up = np.maximum.accumulate(np.maximum(heights[order], low) - steps) + steps
+    from_top = steps[::-1]
+    spread = np.empty(order.size)
+    spread[order] = np.minimum(up, high - from_top)
+    return spread
