@@ -1,4 +1,7 @@
-"""The private scikit-learn names that the package uses, all of them here and nowhere else."""
+"""The private scikit-learn names that the package uses, all of them here and nowhere else.
+
+Also the public ones that the oldest supported version lacks.
+"""
 
 import numpy as np
 from sklearn.base import _fit_context as fit_context
@@ -9,7 +12,16 @@ from sklearn.utils.parallel import _get_threadpool_controller as get_threadpool_
 from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 
+try:
+    from sklearn.callback import CallbackSupportMixin
+except ImportError:  # scikit-learn 1.8
+
+    class CallbackSupportMixin:
+        """Stands in for the mixin of later versions: estimators have no `set_callbacks`."""
+
+
 __all__ = [
+    "CallbackSupportMixin",
     "Interval",
     "LinearClassifierMixin",
     "StrOptions",
@@ -18,8 +30,14 @@ __all__ = [
     "column_positions",
     "fit_context",
     "get_threadpool_controller",
+    "has_callbacks",
     "safe_indexing",
 ]
+
+
+def has_callbacks(estimator):
+    """Whether an estimator was given callbacks, by its user or by a meta-estimator."""
+    return hasattr(estimator, "_skl_callbacks")
 
 
 def column_positions(column_transformer, name):

@@ -22,6 +22,7 @@ from sklearn.utils.validation import (
 from sklearn_advex._perturbation import PERTURBATION_SETS, resolve_epsilon
 from sklearn_advex._utils._frames import frame_like
 from sklearn_advex._utils._sklearn_compat import (
+    CallbackSupportMixin,
     Interval,
     LinearClassifierMixin,
     StrOptions,
@@ -29,6 +30,7 @@ from sklearn_advex._utils._sklearn_compat import (
     fit_context,
     get_threadpool_controller,
 )
+from sklearn_advex._utils._tasks import fit_task
 from sklearn_advex.attribution import ExplainMixin
 from sklearn_advex.linear_model._design_matrix import as_design_matrix
 from sklearn_advex.linear_model._diagnostics import warn_about
@@ -52,7 +54,9 @@ _HINTS = {
 }
 
 
-class BaseAdversarialLinearClassifier(ExplainMixin, LinearClassifierMixin, BaseEstimator):
+class BaseAdversarialLinearClassifier(
+    ExplainMixin, CallbackSupportMixin, LinearClassifierMixin, BaseEstimator
+):
     """What adversarially trained linear classifiers share whatever their loss.
 
     A subclass has a constructor and a `_loss`.
@@ -106,8 +110,9 @@ class BaseAdversarialLinearClassifier(ExplainMixin, LinearClassifierMixin, BaseE
         self.epsilon_ = self._resolve_epsilon(self.epsilon)
         perturbation = PERTURBATION_SETS[self.norm](self.epsilon_)
         objectives = self._objectives(design, labels, weights, perturbation, self.alpha)
-        with self._blas_threads(len(objectives)):
-            solutions = self._solve(objectives)
+        task = fit_task(self, X, y, sample_weight, len(objectives))
+        with task, self._blas_threads(len(objectives)):
+            solutions = self._solve(objectives, task)
             warn_about(self, objectives, solutions)
             self._keep(objectives, solutions, design.dtype)
         return self
@@ -301,14 +306,18 @@ class BaseAdversarialLinearClassifier(ExplainMixin, LinearClassifierMixin, BaseE
             for objective, warm in zip(objectives, warm_points, strict=True)
         ]
 
-    def _solve(self, objectives):
-        starts = self._starts(objectives)
+    def _solve(self, objectives, task):
+        problems = zip(
+            objectives,
+            self._starts(objectives),
+            task.subtasks("binary problem", len(objectives)),
+            strict=True,
+        )
         solver = ActiveSetNewton(tol=self.tol, max_iter=self.max_iter, verbose=self.verbose > 0)
         if len(objectives) == 1:  # setting up threads takes as long as a small fit
-            return [solver.solve(objectives[0], starts[0])]
+            return [_solve_problem(solver, *problem) for problem in problems]
         return Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(solver.solve)(objective, start)
-            for objective, start in zip(objectives, starts, strict=True)
+            delayed(_solve_problem)(solver, *problem) for problem in problems
         )
 
     def _keep(self, objectives, solutions, dtype):
@@ -355,6 +364,11 @@ def _hints_for_bad_data():
             if symptom in str(error):
                 raise ValueError(message.format(error)) from error
         raise
+
+
+def _solve_problem(solver, objective, start, task):
+    with task:
+        return solver.solve(objective, start)
 
 
 def _rounded(objective, solution, dtype):

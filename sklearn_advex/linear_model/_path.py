@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sklearn_advex._perturbation import PERTURBATION_SETS
+from sklearn_advex._utils._tasks import Task
 from sklearn_advex.linear_model._diagnostics import warn_about_path
 from sklearn_advex.linear_model._logistic import AdversarialLogisticRegression
 from sklearn_advex.linear_model._solvers import ActiveSetNewton
@@ -112,7 +113,7 @@ def epsilon_path(
     design, labels, weights = model._prepare(X, y, sample_weight)
     epsilons = resolve_epsilons(epsilons, X, y, sample_weight)
     with model._blas_threads(1):
-        solutions = solve_path(model, design, labels, weights, epsilons, alpha)
+        solutions = solve_path(model, design, labels, weights, epsilons, alpha, Task())
     warn_about_path(model, [solution for problems in solutions for solution in problems])
     points = [[solution.point for solution in problems] for problems in solutions]
     return EpsilonPath(
@@ -148,7 +149,7 @@ def resolve_epsilons(epsilons, X, y, sample_weight):
     return resolved
 
 
-def solve_path(model, design, labels, weights, epsilons, alpha):
+def solve_path(model, design, labels, weights, epsilons, alpha, task):
     """Solve the problems of a model for every epsilon of a path.
 
     Parameters
@@ -159,6 +160,8 @@ def solve_path(model, design, labels, weights, epsilons, alpha):
         What `model` prepared.
     epsilons : ndarray of shape (n_epsilons,)
     alpha : float
+    task : Task
+        Announced, with a subtask for each epsilon.
 
     Returns
     -------
@@ -171,16 +174,26 @@ def solve_path(model, design, labels, weights, epsilons, alpha):
         for i in strongest_first
     ]
     solver = ActiveSetNewton(tol=model.tol, max_iter=model.max_iter)
-    solutions = [[] for _ in epsilons]
-    for objective in model._objectives(design, labels, weights, perturbations[0], alpha):
-        before = point = objective.null_point()
-        for i, perturbation in zip(strongest_first, perturbations, strict=True):
-            attacked = objective.against(perturbation)
-            start = min(point, _extrapolated(objective, before, point), key=attacked.value)
-            solution = solver.solve(attacked, start)
-            solutions[i].append(solution)
-            before, point = point, solution.point
+    objectives = model._objectives(design, labels, weights, perturbations[0], alpha)
+    nulls = [objective.null_point() for objective in objectives]
+    befores, points = nulls, nulls
+    solutions = [None] * epsilons.size
+    with task:
+        subtasks = task.subtasks("epsilon", epsilons.size)
+        for i, perturbation, subtask in zip(strongest_first, perturbations, subtasks, strict=True):
+            with subtask:
+                solutions[i] = [
+                    _solve_next(solver, objective.against(perturbation), before, point)
+                    for objective, before, point in zip(objectives, befores, points, strict=True)
+                ]
+            befores, points = points, [solution.point for solution in solutions[i]]
     return solutions
+
+
+def _solve_next(solver, objective, before, point):
+    """Solve the next problem of a path from the solution of the last, or from beyond it."""
+    start = min(point, _extrapolated(objective, before, point), key=objective.value)
+    return solver.solve(objective, start)
 
 
 def _extrapolated(objective, before, point):

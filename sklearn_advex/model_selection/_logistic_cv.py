@@ -17,6 +17,7 @@ from sklearn_advex._utils._sklearn_compat import (
     fit_context,
     safe_indexing,
 )
+from sklearn_advex._utils._tasks import fit_task
 from sklearn_advex.linear_model import AdversarialLogisticRegression, epsilon_max
 from sklearn_advex.linear_model._diagnostics import warn_about_path
 from sklearn_advex.linear_model._path import resolve_epsilons, solve_path
@@ -219,29 +220,32 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         self.alphas_ = _resolve_alphas(self.alphas)
         self.epsilons_ = resolve_epsilons(self.epsilons, X, y, sample_weight)
         self.epsilon_max_ = epsilon_max(X, y, sample_weight)
-        sample_weight = check_sample_weight(sample_weight, design.X, dtype=np.float64)
+        row_weights = check_sample_weight(sample_weight, design.X, dtype=np.float64)
         folds = list(check_cv(self.cv, labels, classifier=True).split(design.X, labels))
-        with self._blas_threads(len(folds)):
-            tasks = [(alpha, fold) for alpha in self.alphas_ for fold in folds]
+        n_paths = self.alphas_.size * (len(folds) + 1)
+        task = fit_task(self, X, y, sample_weight, n_paths)
+        with task, self._blas_threads(len(folds)):
+            of_path = iter(task.subtasks("path", n_paths, self.epsilons_.size))
             results = Parallel(n_jobs=self.n_jobs, verbose=self.verbose)(
-                delayed(_score_fold)(self, design.X, labels, sample_weight, *task) for task in tasks
+                delayed(_score_fold)(self, design.X, labels, row_weights, *fold, next(of_path))
+                for fold in product(self.alphas_, folds)
             )
             paths = [
-                solve_path(self, design, labels, weights, self.epsilons_, alpha)
+                solve_path(self, design, labels, weights, self.epsilons_, alpha, next(of_path))
                 for alpha in self.alphas_
             ]
+            self._choose(design, labels, weights, paths, results)
         solutions = [s for path in paths for problems in path for s in problems]
         warn_about_path(self, solutions + [s for _, unsolved in results for s in unsolved])
-        shape = (self.alphas_.size, len(folds), self.epsilons_.size)
+        return self
+
+    def _choose(self, design, labels, weights, paths, results):
+        """Keep the scores, and one model of the paths."""
+        shape = (self.alphas_.size, -1, self.epsilons_.size)
         self.scores_ = {
             name: np.reshape([scores[name] for scores, _ in results], shape).swapaxes(1, 2)
             for name in self.scoring
         }
-        self._choose(design, labels, weights, paths)
-        return self
-
-    def _choose(self, design, labels, weights, paths):
-        """Keep one model of the paths."""
         self.cv_results_ = {
             f"mean_test_{name}": s.mean(axis=2).ravel() for name, s in self.scores_.items()
         }
@@ -272,7 +276,7 @@ def _resolve_alphas(alphas):
     return resolved
 
 
-def _score_fold(estimator, X, labels, sample_weight, alpha, fold):
+def _score_fold(estimator, X, labels, sample_weight, alpha, fold, task):
     """Fit one path on a fold and score it on the rows left out.
 
     Returns
@@ -295,7 +299,7 @@ def _score_fold(estimator, X, labels, sample_weight, alpha, fold):
     prepared = model._prepare(safe_indexing(X, train), y_train, sample_weight[train])
     if model.classes_.size < estimator.classes_.size:
         raise ValueError("cv leaves all rows of a class out of a training set: use fewer folds.")
-    path = solve_path(model, *prepared, estimator.epsilons_, alpha)
+    path = solve_path(model, *prepared, estimator.epsilons_, alpha, task)
     X_test, labels_test = safe_indexing(X, test), labels[test]
     scores = {name: [] for name in estimator.scoring}
     for epsilon, problems in zip(estimator.epsilons_, path, strict=True):
