@@ -16,9 +16,16 @@ import scipy
 import sklearn
 from sklearn.datasets import fetch_openml
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_advex import AdversarialLogisticRegression
+from sklearn_advex import (
+    AdversarialLogisticRegression,
+    AdversarialLogisticRegressionCV,
+    epsilon_grid,
+    epsilon_path,
+)
+from sklearn_advex.model_selection import gini_scorer, most_concise
 
 REPETITIONS = 9
 
@@ -61,6 +68,7 @@ def bench_mnist():
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         report(f"MNIST, epsilon {epsilon}: peak memory above X / X", [peak / X.nbytes], 0.25)
+    bench_path("MNIST", X, y)
 
 
 def bench_spambase():
@@ -81,6 +89,50 @@ def bench_spambase():
     what = f"Spambase, fit ({zeros} zeros) / liblinear l1 ({rival_zeros} zeros)"
     report(what, values, 1)
 
+    bench_path("Spambase", X, y)
+    bench_search(X, y)
+
+
+def bench_path(name, X, y):
+    """A path against its hardest fit, which is one of the weakest adversaries."""
+    epsilons = epsilon_grid(X, y, n=20)
+
+    def fit(epsilon):
+        return AdversarialLogisticRegression(epsilon).fit(X, y)
+
+    hardest = max(epsilons[:6], key=lambda e: min(seconds(lambda: fit(e)) for _ in range(3)))
+    values = ratios(lambda: epsilon_path(X, y, epsilons=epsilons), lambda: fit(hardest))
+    report(f"{name}, 20 epsilons of the path / the hardest single fit", values, 5)
+
+
+def bench_search(X, y):
+    epsilons = epsilon_grid(X, y, n=20)
+    model = AdversarialLogisticRegressionCV(epsilons)
+    search = GridSearchCV(
+        AdversarialLogisticRegression(),
+        {"epsilon": epsilons},
+        scoring={"accuracy": "accuracy", "gini": gini_scorer},
+        refit=most_concise(),
+    )
+    values = ratios(lambda: model.fit(X, y), lambda: search.fit(X, y))
+    same = model.epsilon_best_ == search.best_params_["epsilon"]
+    what = f"AdversarialLogisticRegressionCV / GridSearchCV ({'same' if same else 'OTHER'} choice)"
+    report(f"Spambase, 20 epsilons, {what}", values, 0.2)
+
+
+def bench_tiny():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((100, 5))
+    y = X @ [1, 0.5, 0, 0, 0] + rng.standard_normal(100) > 0
+    robust, rival = (
+        AdversarialLogisticRegression(),
+        LogisticRegression(solver="liblinear", l1_ratio=1),
+    )
+    values = ratios(
+        lambda: [robust.fit(X, y) for _ in range(50)], lambda: [rival.fit(X, y) for _ in range(50)]
+    )
+    report("100 x 5, fit / liblinear", values, 2)
+
 
 def bench_import():
     def load(module):
@@ -100,4 +152,5 @@ if __name__ == "__main__":
     print("| ratio | median | range | target | |\n|---|---|---|---|---|")
     bench_mnist()
     bench_spambase()
+    bench_tiny()
     bench_import()

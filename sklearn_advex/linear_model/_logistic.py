@@ -62,7 +62,7 @@ class AdversarialLogisticRegression(BaseAdversarialLinearClassifier):
         go to the linear algebra of each. None means 1 unless in a :obj:`joblib.parallel_backend`
         context, -1 all processors.
     verbose : int, default=0
-        Above 0, print the progress of the solver.
+        Above 0, print a line per Newton step: objective, residual, features in use, time.
 
     Attributes
     ----------
@@ -112,6 +112,9 @@ class AdversarialLogisticRegression(BaseAdversarialLinearClassifier):
     separates the training data robustly, and warns. Where only some rows can be separated ever
     further there is no finite minimiser either; then the coefficients end where the residual falls
     below `tol`, and say as much about `tol` as about the data. Any ``alpha > 0`` prevents both.
+
+    From scikit-learn 1.9 on `set_callbacks` takes its callbacks, such as a progress bar; the tasks
+    of a fit that they hear of are its binary problems.
 
     References
     ----------

@@ -70,7 +70,7 @@ class ActiveSetNewton:
     max_iter : int
         Largest number of Newton steps.
     verbose : bool
-        Print a line per working set.
+        Print a line per Newton step, and one for each working set before its first.
     """
 
     def __init__(self, *, tol, max_iter, verbose=False):
@@ -103,18 +103,13 @@ class ActiveSetNewton:
             "orthant_slopes",
             "a perturbation set whose support function is linear in each orthant",
         )
-        started = perf_counter()
+        report = _Report(self.verbose)
         working_set = None
         status, n_iter = "running", 0
         subgradients = objective.subgradients(point)
         while True:
             residual = subgradients.residual(point.coef)
-            if self.verbose:
-                print(
-                    f"{n_iter:4d} steps  objective {objective.value(point):.10e}"
-                    f"  residual {residual:.1e}  support {np.count_nonzero(point.coef)}"
-                    f"  {perf_counter() - started:.2f} s"
-                )
+            report(n_iter, objective, point, residual)
             if residual <= self.tol:
                 status = "converged"
             if status != "running":
@@ -123,15 +118,31 @@ class ActiveSetNewton:
             accuracy = _OVERSHOOT * self.tol
             if working_set is None or not np.isin(features, working_set.features).all():
                 working_set = None  # frees the copy of its columns before the next is made
-                working_set = _WorkingSet(objective, features)
+                working_set = _WorkingSet(objective, features, self.max_iter, report)
                 if features.size < objective.n_features:
                     accuracy = max(accuracy, _WORKING_SET_ACCURACY * residual)
-            point, subgradients, steps, status = working_set.minimise(
-                point, subgradients, accuracy, self.max_iter - n_iter
+            before = n_iter
+            point, subgradients, n_iter, status = working_set.minimise(
+                point, subgradients, accuracy, n_iter
             )
-            n_iter += steps
-            if steps == 0 and status == "running":
+            if n_iter == before and status == "running":
                 status = "stalled"  # only rounding tells the residuals of the set and of all apart
+
+
+class _Report:
+    """What a fit prints where that is asked for: where it is and since when."""
+
+    def __init__(self, verbose):
+        self.verbose = verbose
+        self.started = perf_counter()
+
+    def __call__(self, n_iter, objective, point, residual):
+        if self.verbose:
+            print(
+                f"step {n_iter:3d}  objective {objective.value(point):.10e}"
+                f"  residual {residual:.1e} of {point.coef.size} features"
+                f"  support {np.count_nonzero(point.coef)}  {perf_counter() - self.started:.2f} s"
+            )
 
 
 class _WorkingSet:
@@ -141,14 +152,16 @@ class _WorkingSet:
     as steps with it cut the residual by much, and signs stay as they are.
     """
 
-    def __init__(self, objective, features):
+    def __init__(self, objective, features, max_iter, report):
         self.features = features
+        self.max_iter = max_iter
+        self.report = report
         self.whole = objective
         self.objective = objective.restrict(features)
         self._hessian = None
         self._hessian_signs = None
 
-    def minimise(self, point, subgradients, accuracy, max_steps):
+    def minimise(self, point, subgradients, accuracy, n_iter):
         """Take steps from a point over all features, until the residual over these is small.
 
         Returns
@@ -156,38 +169,41 @@ class _WorkingSet:
         point : Point
         subgradients : Subgradients
             Both over all features.
-        n_steps : int
+        n_iter : int
+            Newton steps taken, those before included.
         status : {"running", "separable", "max_iter", "stalled"}
             "running" where the accuracy was reached.
         """
         inner = Point(point.coef[self.features], point.intercept, point.raw)
-        inner, subgradients, n_steps, status = self._minimise(
-            inner, subgradients.restrict(self.features), accuracy, max_steps
+        inner, subgradients, n_iter, status = self._minimise(
+            inner, subgradients.restrict(self.features), accuracy, n_iter
         )
         coef = np.zeros(point.coef.size)
         coef[self.features] = inner.coef
         point = Point(coef, inner.intercept, inner.raw)
         if self.features.size < coef.size:
             subgradients = self.whole.subgradients(point)
-        return point, subgradients, n_steps, status
+        return point, subgradients, n_iter, status
 
-    def _minimise(self, point, subgradients, accuracy, max_steps):
+    def _minimise(self, point, subgradients, accuracy, first):
         objective = self.objective
         value, last_residual = objective.value(point), np.inf
-        for step in range(max_steps + 1):
+        for n_iter in range(first, self.max_iter + 1):
             if objective.separates(point):
-                return point, subgradients, step, "separable"
+                return point, subgradients, n_iter, "separable"
             slope = np.append(subgradients.smallest(point.coef), subgradients.intercept)
             residual = np.abs(slope).max()
             if residual <= accuracy:
-                return point, subgradients, step, "running"
-            if step == max_steps:
-                return point, subgradients, step, "max_iter"
+                return point, subgradients, n_iter, "running"
+            if n_iter == self.max_iter:
+                return point, subgradients, n_iter, "max_iter"
+            if n_iter > first:
+                self.report(n_iter, objective, point, residual)
             if residual > _KEEPING_HESSIAN * last_residual:
                 self._hessian = None
             moved = self._step(point, slope, value)
             if moved is None:
-                return point, subgradients, step, "stalled"
+                return point, subgradients, n_iter, "stalled"
             (point, value), last_residual = moved, residual
             subgradients = objective.subgradients(point)
 

@@ -130,6 +130,11 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
     sklearn_advex.epsilon_path : The path alone.
     most_concise : The same choice for any `GridSearchCV`.
 
+    Notes
+    -----
+    From scikit-learn 1.9 on `set_callbacks` takes its callbacks, such as a progress bar; the tasks
+    of a fit that they hear of are its paths and on each of them its epsilons.
+
     Examples
     --------
     >>> from sklearn.datasets import load_breast_cancer

@@ -205,13 +205,18 @@ def test_a_component_that_newton_cannot_use_is_refused_by_name(component, messag
         ActiveSetNewton(tol=1e-8, max_iter=10).solve(objective, point)
 
 
-def test_verbose_prints_the_way_to_the_optimum(capsys):
-    X, y = make_data(300, 20, n_informative=5)
+@pytest.mark.parametrize("n_features", [20, 200])
+def test_verbose_prints_every_step_to_the_optimum(n_features, capsys):
+    X, y = make_data(300, n_features, n_informative=5)
     objective = make_objective(X, y, 0.05)
     solution = ActiveSetNewton(tol=1e-8, max_iter=50, verbose=True).solve(
         objective, objective.null_point()
     )
     lines = capsys.readouterr().out.splitlines()
+    assert [int(line.split()[1]) for line in lines] == list(range(solution.n_iter + 1))
+    objectives = [float(line.split()[3]) for line in lines]
+    assert (np.diff(objectives) <= 0).all()
     assert "support 0" in lines[0]
-    assert f"{solution.n_iter:4d} steps" in lines[-1]
     assert f"objective {solution.value:.10e}" in lines[-1]
+    assert f"residual {solution.residual:.1e} of {n_features} features" in lines[-1]
+    assert f"support {np.count_nonzero(solution.point.coef)}" in lines[-1]
