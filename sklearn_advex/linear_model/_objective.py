@@ -11,6 +11,8 @@ _LARGEST_DENSE_HESSIAN = 1500
 # Columns not in use are left out of it where those in use are at most this share: picking columns
 # costs more than multiplying them.
 _USED_SHARE = 0.7
+# So many products of a row's entries take no longer than the rest of a Newton step on few rows.
+_CHEAP_HESSIAN = 2**18
 
 
 @dataclass
@@ -96,6 +98,11 @@ class RobustObjective:
     def n_features(self):
         """Number of features."""
         return self.design.shape[1]
+
+    @property
+    def hessian_is_cheap(self):
+        """Whether second derivatives take no longer than the rest of a Newton step."""
+        return self.y.size * self.n_features**2 <= _CHEAP_HESSIAN
 
     @property
     def _ridge(self):

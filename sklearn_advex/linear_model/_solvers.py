@@ -148,8 +148,9 @@ class _Report:
 class _WorkingSet:
     """Newton's method on some of the features, the coefficients of the others being 0.
 
-    The Hessian is the costly part of a step. It is kept for the next one (the chord method) as long
-    as steps with it cut the residual by much, and signs stay as they are.
+    The Hessian is the costly part of a step, unless there are few rows and features. It is kept for
+    the next one (the chord method) as long as steps with it cut the residual by much, and signs
+    stay as they are.
     """
 
     def __init__(self, objective, features, max_iter, report):
@@ -199,7 +200,7 @@ class _WorkingSet:
                 return point, subgradients, n_iter, "max_iter"
             if n_iter > first:
                 self.report(n_iter, objective, point, residual)
-            if residual > _KEEPING_HESSIAN * last_residual:
+            if objective.hessian_is_cheap or residual > _KEEPING_HESSIAN * last_residual:
                 self._hessian = None
             moved = self._step(point, slope, value)
             if moved is None:
