@@ -113,8 +113,9 @@ class AdversarialLogisticRegression(BaseAdversarialLinearClassifier):
     further there is no finite minimiser either; then the coefficients end where the residual falls
     below `tol`, and say as much about `tol` as about the data. Any ``alpha > 0`` prevents both.
 
-    From scikit-learn 1.9 on `set_callbacks` takes its callbacks, such as a progress bar; the tasks
-    of a fit that they hear of are its binary problems.
+    From scikit-learn 1.9 on `set_callbacks` takes its callbacks, such as
+    `sklearn.callback.ProgressBar` (with ``pip install 'sklearn-advex[progress]'``); the tasks of a
+    fit that they hear of are its binary problems.
 
     References
     ----------

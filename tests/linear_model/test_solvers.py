@@ -80,6 +80,17 @@ def test_conjugate_gradients_and_factorisation_solve_the_same_system():
     assert 0 < error <= 1e-2
 
 
+def test_a_factorised_hessian_follows_its_damping_and_the_variables_asked_for():
+    rng = np.random.default_rng(0)
+    root = rng.standard_normal((6, 6))
+    hessian = DenseHessian(root @ root.T)
+    for kept, share in (([0, 1, 4], 0.0), ([0, 1, 4], 0.5), ([0, 2, 4], 0.0)):
+        kept, right = np.array(kept), rng.standard_normal(3)
+        hessian.damp(share)
+        solution = hessian.solve(kept, right, np.zeros(3))
+        np.testing.assert_allclose(hessian.matrix[np.ix_(kept, kept)] @ solution, right, atol=1e-8)
+
+
 def test_a_singular_hessian_still_gives_a_solution():
     direction = np.array([1.0, 1.0, 2.0])
     hessian = DenseHessian(np.outer(direction, direction))

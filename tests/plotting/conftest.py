@@ -74,5 +74,5 @@ def search(table):
 @pytest.fixture(scope="session")
 def path_model(table):
     X, y = table
-    model = AdversarialLogisticRegressionCV(epsilons=6, alphas=[1e-2, 1e-3], cv=3, max_drop=0.02)
+    model = AdversarialLogisticRegressionCV(6, alphas=[1.0, 1e-2, 0.5], cv=3, max_drop=0.02)
     return make_pipeline(StandardScaler(), model).fit(X.drop(columns="colour"), y)

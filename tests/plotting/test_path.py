@@ -118,6 +118,13 @@ def test_a_long_path_counts_at_some_epsilons_only():
     assert texts(display.counts_[1:]) == ["2"] * 14
 
 
+def test_the_strongest_are_those_of_the_marked_epsilon_if_there_is_one():
+    epsilons, coefs = [0.1, 0.2], [[9.0, 1.0, 0.1], [0.0, 0.2, 0.1]]
+    assert texts(PathDisplay(epsilons, coefs).plot(top=1).labels_) == ["x0"]
+    display = PathDisplay(epsilons, coefs, epsilon_best=0.2).plot()
+    assert texts(display.labels_) == ["x1", "x2", "x0"]
+
+
 def test_features_that_are_never_used_have_no_label():
     display = PathDisplay([0.1, 0.2], [[1.0, 0.0], [0.5, 0.0]]).plot()
     assert texts(display.labels_) == ["x0"]

@@ -66,8 +66,9 @@ def test_a_cross_validated_model_is_a_search_too(path_model):
     model = path_model[-1]
     display = TradeoffDisplay.from_search(model)
     accuracy, gini = (model.scores_[name].mean(axis=2) for name in ("accuracy", "gini"))
-    assert [line.get_label() for line in display.lines_] == ["alpha = 0.01", "alpha = 0.001"]
-    for line, i_alpha in zip(display.lines_, (0, 1), strict=True):
+    labels = [line.get_label() for line in display.lines_]
+    assert labels == ["alpha = 1", "alpha = 0.01", "alpha = 0.5"]
+    for i_alpha, line in enumerate(display.lines_):
         np.testing.assert_allclose(line.get_xdata(), accuracy[i_alpha])
         np.testing.assert_allclose(line.get_ydata(), gini[i_alpha])
     chosen = (
