@@ -52,3 +52,69 @@ class LogisticLoss:
         ndarray of shape (n_samples,)
         """
         return xlogy(p, p) + xlog1py(1.0 - p, -p)
+
+    def best_constant(self, share):
+        """The score that has the smallest mean loss where all rows have the same.
+
+        Parameters
+        ----------
+        share : float
+            Weight of the positive rows, in (0, 1).
+
+        Returns
+        -------
+        float
+        """
+        return np.log(share) - np.log1p(-share)
+
+
+class SoftplusHingeLoss:
+    r"""The softplus hinge :math:`g(u) = \log(1 + e^{1 + u})`, a smooth upper bound of the hinge.
+
+    It is the logistic loss of a row whose margin is 1 less (section B.1 of Chalasani et al., ICML
+    2020). Its methods are those of :class:`LogisticLoss`.
+    """
+
+    _shifted = LogisticLoss()
+
+    def value(self, u):
+        """Loss of each row."""
+        return self._shifted.value(1.0 + u)
+
+    def derivatives(self, u):
+        """First and second derivative of the loss of each row."""
+        return self._shifted.derivatives(1.0 + u)
+
+    def conjugate(self, p):
+        """Convex conjugate of the loss, for p in [0, 1]."""
+        return self._shifted.conjugate(p) - p
+
+    def best_constant(self, share):
+        """The score that has the smallest mean loss where all rows have the same."""
+        odds = share / (1.0 - share)
+        if odds < 1:
+            return -self.best_constant(1.0 - share)
+        half_rise = np.e / 2 * (odds - 1.0)
+        return np.log(half_rise + np.hypot(half_rise, np.sqrt(odds)))
+
+
+class HingeLoss:
+    r"""The hinge loss :math:`g(u) = \max(0, 1 + u)` (section B.1 of Chalasani et al., ICML 2020).
+
+    It has no `derivatives`: there is a kink at ``u = -1``, where a minimum often puts many rows.
+    """
+
+    def value(self, u):
+        """Loss of each row."""
+        return np.maximum(0.0, 1.0 + u)
+
+    def conjugate(self, p):
+        """Convex conjugate of the loss, for p in [0, 1]."""
+        return -p
+
+    def best_constant(self, share):
+        """The score that has the smallest mean loss where all rows have the same."""
+        return np.sign(share - 0.5)
+
+
+LOSSES = {"log_loss": LogisticLoss, "hinge": HingeLoss, "softplus_hinge": SoftplusHingeLoss}

@@ -3,7 +3,51 @@
 import numpy as np
 
 
-class LinfBall:
+class _Ball:
+    """A ball of some norm, scaled by `epsilon`.
+
+    Parameters
+    ----------
+    epsilon : ndarray of shape (n_features,)
+        Half-width of the set per feature, in the feature's own units; 0 where a feature cannot be
+        changed.
+    """
+
+    def __init__(self, epsilon):
+        self.epsilon = epsilon
+
+    def restrict(self, features):
+        """The set seen by a model that uses only some features.
+
+        Parameters
+        ----------
+        features : ndarray of int
+            Indices of the features kept.
+
+        Returns
+        -------
+        perturbation set
+        """
+        return type(self)(self.epsilon[features])
+
+    def gauge(self, change):
+        """The multiple of the set that a change is on the boundary of.
+
+        Parameters
+        ----------
+        change : ndarray of shape (n_features,)
+
+        Returns
+        -------
+        float
+            infinity for a change of a feature that cannot be changed.
+        """
+        with np.errstate(divide="ignore", invalid="ignore"):
+            relative = np.where(change != 0, np.abs(change) / self.epsilon, 0.0)
+        return np.linalg.norm(relative, self.order)
+
+
+class LinfBall(_Ball):
     r"""All changes :math:`\delta` with :math:`|\delta_j| \le \epsilon_j` for every feature.
 
     Parameters
@@ -22,8 +66,7 @@ class LinfBall:
     `orthant_slopes` that the active-set Newton solver asks for.
     """
 
-    def __init__(self, epsilon):
-        self.epsilon = epsilon
+    order = np.inf
 
     @property
     def orthant_slopes(self):
@@ -56,22 +99,85 @@ class LinfBall:
         """
         return self.epsilon * np.sign(w)
 
-    def restrict(self, features):
-        """The set seen by a model that uses only some features.
+    def curvature(self, w):
+        """Second derivatives of the support function within an orthant: none.
 
         Parameters
         ----------
-        features : ndarray of int
-            Indices of the features kept.
+        w : ndarray of shape (n_features,)
 
         Returns
         -------
-        LinfBall
+        ndarray of shape (n_features, n_features)
         """
-        return LinfBall(self.epsilon[features])
+        return np.zeros((w.size, w.size))
 
 
-PERTURBATION_SETS = {"linf": LinfBall}
+class L2Ball(_Ball):
+    r"""All changes with :math:`\sum_j (\delta_j / \epsilon_j)^2 \le 1`, an ellipsoid.
+
+    Parameters
+    ----------
+    epsilon : ndarray of shape (n_features,)
+        Half-axis per feature, in the feature's own units; 0 where a feature cannot be changed.
+    """
+
+    order = 2
+
+    def support(self, w):
+        r"""The most that a change can add: :math:`\sqrt{\sum_j (\epsilon_j w_j)^2}`."""
+        return np.linalg.norm(self.epsilon * w, axis=-1)
+
+    def worst(self, w):
+        """The change that attains the support function; none where it is 0."""
+        support = np.asarray(self.support(w))[..., None]
+        return self.epsilon * np.divide(
+            self.epsilon * w, support, out=np.zeros(np.shape(w)), where=support > 0
+        )
+
+    def curvature(self, w):
+        """Second derivatives of the support function; none where it is 0.
+
+        Parameters
+        ----------
+        w : ndarray of shape (n_features,)
+
+        Returns
+        -------
+        ndarray of shape (n_features, n_features)
+        """
+        slope, support = self.worst(w), self.support(w)
+        if support == 0:
+            return np.zeros((w.size, w.size))
+        return (np.diag(self.epsilon**2) - np.outer(slope, slope)) / support
+
+
+class L1Ball(_Ball):
+    r"""All changes with :math:`\sum_j |\delta_j| / \epsilon_j \le 1`.
+
+    Parameters
+    ----------
+    epsilon : ndarray of shape (n_features,)
+        The most that a feature can change if no other does, in its own units; 0 where it cannot.
+    """
+
+    order = 1
+
+    def support(self, w):
+        r"""The most that a change can add: :math:`\max_j \epsilon_j |w_j|`."""
+        return np.max(self.epsilon * np.abs(w), axis=-1)
+
+    def worst(self, w):
+        """A change that attains the support function, of the first feature that is worth most."""
+        gains = self.epsilon * np.abs(w)
+        change = np.zeros(np.shape(w))
+        best = gains.argmax(axis=-1)[..., None]
+        worth = np.take_along_axis(self.epsilon * np.sign(w), best, axis=-1)
+        np.put_along_axis(change, best, worth, axis=-1)
+        return change
+
+
+PERTURBATION_SETS = {"linf": LinfBall, "l2": L2Ball, "l1": L1Ball}
 
 
 def resolve_epsilon(epsilon, n_features, feature_names=None):

@@ -3,7 +3,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from sklearn_advex._perturbation import LinfBall, resolve_epsilon
+from sklearn_advex._perturbation import PERTURBATION_SETS, L2Ball, LinfBall, resolve_epsilon
 
 
 @pytest.fixture
@@ -11,20 +11,56 @@ def w():
     return np.array([1.5, 0.0, -2.0, 0.3])
 
 
-@pytest.fixture
-def ball():
-    return LinfBall(np.array([0.1, 0.2, 0.0, 3.0]))
+@pytest.fixture(params=PERTURBATION_SETS.values(), ids=PERTURBATION_SETS)
+def ball(request):
+    return request.param(np.array([0.1, 0.2, 0.0, 3.0]))
 
 
-def test_support_is_the_maximum_over_the_vertices(ball, w):
-    vertices = np.array(list(product([-1, 1], repeat=4))) * ball.epsilon
-    assert ball.support(w) == pytest.approx((vertices @ w).max())
+def changes_on_the_boundary(ball):
+    """The vertices of a set that has some, else many points of its boundary."""
+    if isinstance(ball, LinfBall):
+        directions = np.array(list(product([-1.0, 1.0], repeat=4)))
+    elif isinstance(ball, L2Ball):
+        directions = np.random.default_rng(0).standard_normal((200_000, 4)) * (ball.epsilon > 0)
+        directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    else:
+        directions = np.vstack([np.eye(4), -np.eye(4)])
+    return directions * ball.epsilon
+
+
+def test_support_is_the_maximum_over_the_boundary(ball, w):
+    largest = (changes_on_the_boundary(ball) @ w).max()
+    assert ball.support(w) == pytest.approx(largest, rel=1e-4)
+    assert ball.support(w) >= largest - 1e-12
 
 
 def test_worst_change_is_allowed_and_attains_the_support(ball, w):
     change = ball.worst(w)
-    assert (np.abs(change) <= ball.epsilon).all()
+    assert ball.gauge(change) <= 1 + 1e-15
     assert change @ w == pytest.approx(ball.support(w))
+
+
+def test_gauge_is_1_on_the_boundary_and_scales(ball):
+    for change in changes_on_the_boundary(ball)[:50]:
+        if change.any():
+            assert ball.gauge(change) == pytest.approx(1.0)
+            assert ball.gauge(-2.5 * change) == pytest.approx(2.5)
+    assert ball.gauge(np.zeros(4)) == 0.0
+    assert ball.gauge(np.array([0.0, 0.0, 1e-9, 0.0])) == np.inf
+
+
+def test_nothing_moves_where_nothing_can(ball):
+    frozen_only = np.array([0.0, 0.0, 5.0, 0.0])
+    assert ball.support(frozen_only) == 0.0
+    np.testing.assert_array_equal(ball.worst(frozen_only), 0.0)
+
+
+@pytest.mark.parametrize("kind", [LinfBall, L2Ball])
+def test_curvature_is_the_slope_of_the_worst_change(kind, w):
+    ball = kind(np.array([0.1, 0.2, 0.0, 3.0]))
+    w[1] = 0.7
+    slopes = [(ball.worst(w + h) - ball.worst(w - h)) / 2e-6 for h in 1e-6 * np.eye(4)]
+    np.testing.assert_allclose(ball.curvature(w), slopes, atol=1e-8)
 
 
 def test_worst_change_is_a_subgradient_of_the_support(ball, w):
