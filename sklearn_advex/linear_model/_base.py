@@ -7,9 +7,11 @@ from numbers import Integral, Real
 import numpy as np
 from joblib import effective_n_jobs
 from scipy.sparse import csr_array, issparse
+from scipy.special import log_expit, logsumexp
 from sklearn.base import BaseEstimator
 from sklearn.metrics import accuracy_score
 from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import (
@@ -19,6 +21,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from sklearn_advex._losses import LogisticLoss
 from sklearn_advex._perturbation import PERTURBATION_SETS, resolve_epsilon
 from sklearn_advex._utils._frames import frame_like
 from sklearn_advex._utils._sklearn_compat import (
@@ -42,7 +45,7 @@ from sklearn_advex.linear_model._robustness import (
     worst_gaps,
     worst_rivals,
 )
-from sklearn_advex.linear_model._solvers import ActiveSetNewton
+from sklearn_advex.linear_model._solver_choice import SOLVERS, make_solver
 
 _FLOATS = [np.float64, np.float32]
 _HINTS = {
@@ -52,6 +55,17 @@ _HINTS = {
     ),
     "X contains infinity": "{} Clip such values, or leave out their rows.",
 }
+
+
+def _has_probabilities(estimator):
+    """Whether scores are log odds, as they are under the logistic loss."""
+    if isinstance(estimator._loss, LogisticLoss):
+        return True
+    raise AttributeError(
+        f"{type(estimator).__name__} has probabilities for loss='log_loss' only, as the scores of"
+        " other losses are not log odds. Use decision_function, or sklearn's"
+        " CalibratedClassifierCV."
+    )
 
 
 class BaseAdversarialLinearClassifier(
@@ -70,7 +84,7 @@ class BaseAdversarialLinearClassifier(
         "fit_intercept": ["boolean"],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "multi_class": [StrOptions({"ovr"})],
-        "solver": [StrOptions({"auto", "active-set-newton"})],
+        "solver": [StrOptions({"auto", *SOLVERS})],
         "tol": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
         "warm_start": ["boolean"],
@@ -117,12 +131,52 @@ class BaseAdversarialLinearClassifier(
             self._keep(objectives, solutions, design.dtype)
         return self
 
+    @available_if(_has_probabilities)
+    def predict_log_proba(self, X):
+        """Logarithm of the probability of each class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Accurate also where the probability itself is too small for a float.
+        """
+        decision = self.decision_function(X)
+        if decision.ndim == 1:
+            return log_expit(np.column_stack([-decision, decision]))
+        of_class = log_expit(decision)
+        return of_class - logsumexp(of_class, axis=1, keepdims=True)
+
+    @available_if(_has_probabilities)
+    def predict_proba(self, X):
+        """Probability of each class.
+
+        With more than two classes the one-vs-rest probabilities are divided by their sum.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Columns in the order of `classes_`.
+        """
+        return np.exp(self.predict_log_proba(X))
+
     def perturb(self, X, y, epsilon=None):
         """The worst-case inputs: each row changed so that its true class loses the most.
 
-        With two classes that is ``x - y * epsilon * sign(w)`` for labels -1 and 1 (eq. 5 of
-        Chalasani et al., ICML 2020). With more it is the change that brings one rival class the
-        furthest above (or the closest to) the true one.
+        With two classes and ``norm="linf"`` that is ``x - y * epsilon * sign(w)`` for labels -1 and
+        1 (eq. 5 of Chalasani et al., ICML 2020); the l2 adversary moves along ``epsilon**2 * w``,
+        the l1 adversary changes only the feature with the largest ``epsilon * abs(w)``. With more
+        classes it is the change that brings one rival class the furthest above (or the closest to)
+        the true one.
 
         Parameters
         ----------
@@ -203,10 +257,11 @@ class BaseAdversarialLinearClassifier(
         Returns
         -------
         ndarray of shape (n_samples,)
-            For each row the number r such that no change of less than r in each feature (all of
-            them, also those with ``epsilon_ == 0``) alters the prediction, and some change of more
-            does. For two classes it is ``|<w, x> + b| / ||w||_1``. Infinity for a model without
-            features.
+            For each row the number r such that no change with a `norm` of less than r (of all
+            features, also those with ``epsilon_ == 0``) alters the prediction, and some change of
+            more does. For two classes it is ``|<w, x> + b|`` divided by the dual norm of w:
+            ``||w||_1`` for "linf", ``||w||_2`` for "l2", ``max(abs(w))`` for "l1". Infinity for a
+            model without features.
         """
         _, scores, coef, unit = self._attacked(X, 1.0)
         return radii(scores, coef, unit)
@@ -313,7 +368,14 @@ class BaseAdversarialLinearClassifier(
             task.subtasks("binary problem", len(objectives)),
             strict=True,
         )
-        solver = ActiveSetNewton(tol=self.tol, max_iter=self.max_iter, verbose=self.verbose > 0)
+        solver = make_solver(
+            self.solver,
+            self._loss,
+            objectives[0].perturbation,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            verbose=self.verbose > 0,
+        )
         if len(objectives) == 1:  # setting up threads takes as long as a small fit
             return [_solve_problem(solver, *problem) for problem in problems]
         return Parallel(n_jobs=self.n_jobs, prefer="threads")(
@@ -328,7 +390,8 @@ class BaseAdversarialLinearClassifier(
         self.objective_ = np.array([solution.value for solution in solutions])
         self.kkt_residual_ = np.array([solution.residual for solution in solutions])
         gaps = [
-            objective.dual_gap(point) for objective, point in zip(objectives, points, strict=True)
+            objective.dual_gap(solution.point, solution.certificate)
+            for objective, solution in zip(objectives, solutions, strict=True)
         ]
         self.dual_gap_ = np.array(gaps)
         self.n_iter_ = np.array([solution.n_iter for solution in solutions], dtype=np.int32)
@@ -381,5 +444,5 @@ def _rounded(objective, solution, dtype):
         solution,
         point=point,
         value=objective.value(point),
-        residual=objective.subgradients(point).residual(coef),
+        residual=objective.residual(point, solution.certificate),
     )

@@ -6,8 +6,7 @@ from itertools import compress
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from sklearn_advex._perturbation import LinfBall
-from sklearn_advex.linear_model._solvers import ActiveSetNewton
+from sklearn_advex.linear_model._solver_choice import make_solver
 
 # The search for the epsilon that a warning names: how close, and how much work it may cost.
 _PROBE_ACCURACY = 0.1
@@ -74,11 +73,10 @@ def warn_about_path(estimator, solutions):
 
 def _separable(estimator, problems):
     uniform = _is_uniform(estimator.epsilon_)
-    unit = np.ones_like(estimator.epsilon_) if uniform else estimator.epsilon_
+    unit = _unit(problems[0][0].perturbation)
     bound = max(_inseparable_from(objective, s.point, unit) for objective, s in problems)
     useful = max(
-        _bound(estimator.epsilon_, objective.joining_strength(objective.null_point()))
-        for objective, _ in problems
+        unit.gauge(objective.joining_strength(objective.null_point())) for objective, _ in problems
     )
     remedies = "Set `alpha` > 0, for example 1e-4"
     if bound < useful:
@@ -92,17 +90,18 @@ def _separable(estimator, problems):
 
 
 def _inseparable_from(objective, point, unit):
-    """The multiple of `unit` from which on no model separates the rows, never too low.
+    """The multiple of the set `unit` from which on no model separates the rows, never too low.
 
     Duality brackets it from any point; the points that tell most are models trained against an
     adversary within the bracket, which is halved until it is narrow enough to be of use.
     """
     lower, upper = objective.separation(point, unit)
-    solver = ActiveSetNewton(tol=_PROBE_TOLERANCE, max_iter=_PROBE_ITERATIONS)
+    options = {"tol": _PROBE_TOLERANCE, "max_iter": _PROBE_ITERATIONS}
+    solver = make_solver("auto", objective.loss, unit, **options)
     for _ in range(_PROBES):
         if not np.isfinite(upper) or upper <= lower * (1 + _PROBE_ACCURACY):
             break
-        probe = objective.against(LinfBall(np.sqrt(lower * upper) * unit))
+        probe = objective.against(type(unit)(np.sqrt(lower * upper) * unit.epsilon))
         bounds = probe.separation(solver.solve(probe, probe.null_point()).point, unit)
         if bounds[0] <= lower and bounds[1] >= upper:
             break
@@ -130,15 +129,18 @@ def _unsolved(estimator, problems):
 
 
 def _featureless(estimator, problems):
-    strength = np.max(
-        [objective.joining_strength(solution.point) for objective, solution in problems], axis=0
+    unit = _unit(problems[0][0].perturbation)
+    bound = max(
+        unit.gauge(objective.joining_strength(solution.point, solution.certificate))
+        for objective, solution in problems
     )
-    bound = _bound(estimator.epsilon_, strength)
     uniform = _is_uniform(estimator.epsilon_)
     if bound <= 0:
         cause = "`alpha` * `l1_ratio` outweighs every feature: decrease `alpha`"
     elif bound > (estimator.epsilon_[0] if uniform else 1.0):
         cause = "All gradients are below `tol`: rescale X, or decrease `tol`"
+    elif not hasattr(problems[0][0].loss, "derivatives"):
+        cause = "`epsilon` is too large for every feature: decrease it"
     elif uniform:
         pure = estimator.fit_intercept and estimator.alpha * estimator.l1_ratio == 0
         limit = "epsilon_max" if pure else "the limit"
@@ -155,10 +157,8 @@ def _is_uniform(epsilon):
     return np.ptp(epsilon) == 0
 
 
-def _bound(epsilon, strength):
-    """The number that a uniform `epsilon` has to pass, or the factor for one per feature."""
-    if _is_uniform(epsilon):
-        return strength.max()
-    relevant = strength > 0
-    with np.errstate(divide="ignore"):
-        return np.max(strength[relevant] / epsilon[relevant], initial=0.0)
+def _unit(perturbation):
+    """The set whose multiples a message speaks of: a uniform `epsilon` of 1, else what was used."""
+    if _is_uniform(perturbation.epsilon):
+        return type(perturbation)(np.ones_like(perturbation.epsilon))
+    return perturbation

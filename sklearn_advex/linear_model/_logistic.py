@@ -1,8 +1,5 @@
 """Adversarial logistic regression as a scikit-learn classifier."""
 
-import numpy as np
-from scipy.special import log_expit, logsumexp
-
 from sklearn_advex._losses import LogisticLoss
 from sklearn_advex.linear_model._base import BaseAdversarialLinearClassifier
 
@@ -34,8 +31,11 @@ class AdversarialLogisticRegression(BaseAdversarialLinearClassifier):
         for all features, one per feature, or for DataFrames a dict from column name to number that
         names every column. 0 means that a feature cannot be changed. One number only makes sense
         for features on one scale: standardise first.
-    norm : {"linf"}, default="linf"
-        The norm of the perturbation set: with "linf" every feature changes independently.
+    norm : {"linf", "l2", "l1"}, default="linf"
+        The norm of the perturbation set: with "linf" every feature changes independently, "l2" and
+        "l1" bound the length of the change as a whole. For them :math:`h(w)` is
+        :math:`(\sum_j (\epsilon_j w_j)^2)^{1/2}` and :math:`\max_j \epsilon_j |w_j|`, and models
+        are not concise unless `l1_ratio` makes them so.
     alpha : float, default=1e-4
         Strength of the penalty on the coefficients. With 0 there may be no finite minimiser, see
         Notes.
@@ -48,9 +48,11 @@ class AdversarialLogisticRegression(BaseAdversarialLinearClassifier):
         the same.
     multi_class : {"ovr"}, default="ovr"
         More than two classes are learned one against the rest (section E of [1]_).
-    solver : {"auto", "active-set-newton"}, default="auto"
-        "auto" takes the best solver for the problem, today always "active-set-newton": Newton's
-        method on the features in use.
+    solver : {"auto", "active-set-newton", "interior-point"}, default="auto"
+        "auto" takes the best solver for the problem: "active-set-newton", Newton's method on the
+        features in use, which needs ``norm="linf"``; else "interior-point", Newton's method with
+        the perturbation set kept exact in each step, which needs memory for the number of features
+        squared (at most 2000).
     tol : float, default=1e-8
         Largest `kkt_residual_` that counts as converged.
     max_iter : int, default=100
@@ -77,7 +79,8 @@ class AdversarialLogisticRegression(BaseAdversarialLinearClassifier):
     kkt_residual_ : ndarray of shape (1,) or (n_classes,)
         Max-norm of the smallest subgradient of the objective at the returned coefficients,
         intercept included; 0 at an exact optimum. For float32 X it includes the rounding of the
-        coefficients to float32, which `tol` does not judge.
+        coefficients to float32, which `tol` does not judge. For the norms "l2" and "l1", see
+        :class:`AdversarialLinearClassifier`.
     dual_gap_ : ndarray of shape (1,) or (n_classes,)
         Certified upper bound on how far `objective_` is above the minimum, by duality. For
         ``alpha=0`` it is `objective_` itself: there only `kkt_residual_` tells more.
@@ -101,6 +104,7 @@ class AdversarialLogisticRegression(BaseAdversarialLinearClassifier):
 
     See Also
     --------
+    AdversarialLinearClassifier : The same for other losses.
     sklearn_advex.epsilon_max : The `epsilon` from which on no feature is used.
     sklearn_advex.epsilon_grid : Values of `epsilon` for a grid search.
     sklearn_advex.model_selection.most_concise : Choose the most concise of the accurate models.
@@ -168,39 +172,3 @@ class AdversarialLogisticRegression(BaseAdversarialLinearClassifier):
         self.verbose = verbose
 
     _loss = LogisticLoss()
-
-    def predict_log_proba(self, X):
-        """Logarithm of the probability of each class.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows to predict.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            Accurate also where the probability itself is too small for a float.
-        """
-        decision = self.decision_function(X)
-        if decision.ndim == 1:
-            return log_expit(np.column_stack([-decision, decision]))
-        of_class = log_expit(decision)
-        return of_class - logsumexp(of_class, axis=1, keepdims=True)
-
-    def predict_proba(self, X):
-        """Probability of each class.
-
-        With more than two classes the one-vs-rest probabilities are divided by their sum.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows to predict.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            Columns in the order of `classes_`.
-        """
-        return np.exp(self.predict_log_proba(X))

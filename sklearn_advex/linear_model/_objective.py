@@ -25,6 +25,23 @@ class Point:
 
 
 @dataclass
+class Certificate:
+    """What a solver knows of an optimum where subgradients are not unique.
+
+    Attributes
+    ----------
+    slopes : ndarray of shape (n_samples,) or None
+        A number in [0, 1] per row in place of the derivative of a loss that has none.
+    change : ndarray of shape (n_features,) or None
+        A change in the perturbation set that is the worst one, or one of them, for a set whose
+        support function is not linear in each orthant.
+    """
+
+    slopes: np.ndarray | None = None
+    change: np.ndarray | None = None
+
+
+@dataclass
 class Subgradients:
     """All subgradients of the objective at a point.
 
@@ -68,8 +85,8 @@ class RobustObjective:
         Labels, -1.0 or 1.0.
     weights : ndarray of shape (n_samples,)
         Non-negative, summing to 1.
-    loss : LogisticLoss
-    perturbation : LinfBall
+    loss : LogisticLoss, SoftplusHingeLoss or HingeLoss
+    perturbation : perturbation set
     alpha : float
     l1_ratio : float
     fit_intercept : bool
@@ -139,8 +156,7 @@ class RobustObjective:
         """The best model without features: the intercept alone."""
         intercept = 0.0
         if self.fit_intercept:
-            share = self.weights[self.y > 0].sum()
-            intercept = np.log(share) - np.log1p(-share)
+            intercept = self.loss.best_constant(self.weights[self.y > 0].sum())
         return self.point(np.zeros(self.n_features), intercept)
 
     def value(self, point):
@@ -151,15 +167,48 @@ class RobustObjective:
         )
         return (self.weights * self.loss.value(self._loss_argument(point))).sum() + penalty
 
-    def subgradients(self, point):
-        """All subgradients of the objective at a point."""
-        slopes = self.weights * self.loss.derivatives(self._loss_argument(point))[0]
+    def slopes(self, point, certificate=None):
+        """Weighted derivatives of the losses, or what a certificate has in their place."""
+        return self.weights * self._unweighted_slopes(point, certificate)
+
+    def _unweighted_slopes(self, point, certificate):
+        if hasattr(self.loss, "derivatives"):
+            return self.loss.derivatives(self._loss_argument(point))[0]
+        return certificate.slopes
+
+    def curvature(self, point):
+        """Weighted second derivatives of the losses."""
+        return self.weights * self.loss.derivatives(self._loss_argument(point))[1]
+
+    def subgradients(self, point, certificate=None):
+        """All subgradients of the objective at a point, as far as a certificate leaves a choice."""
+        slopes = self.slopes(point, certificate)
         signed = slopes * self.y
-        return Subgradients(
-            coef=self._ridge * point.coef - self.design.rmatvec(signed),
-            kink=slopes.sum() * self.perturbation.orthant_slopes + self.alpha * self.l1_ratio,
-            intercept=-signed.sum() if self.fit_intercept else 0.0,
-        )
+        coef = self._ridge * point.coef - self.design.rmatvec(signed)
+        kink = np.full(point.coef.size, float(self.alpha * self.l1_ratio))
+        if hasattr(self.perturbation, "orthant_slopes"):
+            kink += slopes.sum() * self.perturbation.orthant_slopes
+        else:
+            coef += slopes.sum() * certificate.change
+        return Subgradients(coef, kink, -signed.sum() if self.fit_intercept else 0.0)
+
+    def residual(self, point, certificate=None):
+        r"""Distance from optimality.
+
+        It is the max-norm of the smallest subgradient. Where slopes :math:`p_i` and a change
+        :math:`\delta` come from a certificate it is at least also what these fall short of being
+        subgradients themselves: :math:`\sum_i s_i (g(u_i) + g^*(p_i) - p_i u_i)` and
+        :math:`\sum_i s_i p_i (h(w) - \langle \delta, w \rangle)`, both 0 at an optimum.
+        """
+        residual = self.subgradients(point, certificate).residual(point.coef)
+        if not hasattr(self.loss, "derivatives"):
+            argument, p = self._loss_argument(point), certificate.slopes
+            short = self.loss.value(argument) + self.loss.conjugate(p) - p * argument
+            residual = max(residual, self.weights @ short)
+        if not hasattr(self.perturbation, "orthant_slopes"):
+            short = self.perturbation.support(point.coef) - certificate.change @ point.coef
+            residual = max(residual, self.slopes(point, certificate).sum() * short)
+        return residual
 
     def hessian(self, point, signs):
         """Second derivatives within an orthant, intercept last.
@@ -174,7 +223,7 @@ class RobustObjective:
         -------
         DenseHessian or HessianOperator of size n_features + 1
         """
-        curvature = self.weights * self.loss.derivatives(self._loss_argument(point))[1]
+        curvature = self.curvature(point)
         shift = self.perturbation.orthant_slopes * signs
         with np.errstate(over="ignore", invalid="ignore"):
             if self.n_features <= _LARGEST_DENSE_HESSIAN:
@@ -246,7 +295,7 @@ class RobustObjective:
 
         return at
 
-    def dual_gap(self, point):
+    def dual_gap(self, point, certificate=None):
         r"""An upper bound on how far the value at a point is above the minimum.
 
         For any :math:`p_i` in [0, 1], with :math:`\lambda_i = s_i p_i` balanced between the
@@ -259,7 +308,9 @@ class RobustObjective:
             0)^2}{2 \alpha (1 - \rho)}
 
         (Fenchel duality; without a ridge all the maxima have to be 0). Here p is the derivative of
-        the loss at the point, shrunk as far as it takes to make it admissible.
+        the loss at the point, or the slopes of the certificate, shrunk as far as it takes to make
+        it admissible. For a perturbation set that is no box, :math:`|v_j| - \Lambda \epsilon_j` is
+        :math:`|v_j - \Lambda \delta_j|`, with the change :math:`\delta` of the certificate.
 
         Returns
         -------
@@ -267,14 +318,17 @@ class RobustObjective:
             Never above the value itself, as no loss is below 0; without a penalty no more than
             that is known.
         """
-        p = self.loss.derivatives(self._loss_argument(point))[0]
+        p = self._unweighted_slopes(point, certificate)
         if self.fit_intercept:
             share = [self.weights[side] @ p[side] for side in (self.y > 0, self.y < 0)]
             heavier = max(*share, np.finfo(float).tiny)
             p = p * np.where(self.y > 0, share[1], share[0]) / heavier
         slopes = self.weights * p
-        pull = np.abs(self.design.rmatvec(slopes * self.y))
-        pull -= slopes.sum() * self.perturbation.orthant_slopes
+        pull = self.design.rmatvec(slopes * self.y)
+        if hasattr(self.perturbation, "orthant_slopes"):
+            pull = np.abs(pull) - slopes.sum() * self.perturbation.orthant_slopes
+        else:
+            pull = np.abs(pull - slopes.sum() * certificate.change)
         lasso = self.alpha * self.l1_ratio
         largest = pull.max(initial=0.0)
         if self._ridge == 0 and largest > lasso:
@@ -295,7 +349,7 @@ class RobustObjective:
         return self._loss_argument(point).max(where=self.weights > 0, initial=-np.inf) < 0
 
     def separation(self, point, unit):
-        """Between which multiples of `unit` the `epsilon` lies from which on nothing separates.
+        """Between which multiples of `unit` the set lies from which on nothing separates.
 
         The lower bound is the largest multiple under which this very point separates the rows
         whatever the adversary does. The upper bound is from duality: with any weights on the rows
@@ -305,35 +359,35 @@ class RobustObjective:
         Parameters
         ----------
         point : Point
-        unit : ndarray of shape (n_features,)
+        unit : perturbation set
 
         Returns
         -------
         lower, upper : float
         """
         margins = np.where(self.weights > 0, self.y * point.raw, np.inf)
-        slopes = self.weights * self.loss.derivatives(self._loss_argument(point))[0]
+        slopes = self.slopes(point)
         hardness = np.maximum(slopes, np.finfo(float).tiny)
         groups = [self.y > 0, self.y < 0] if self.fit_intercept else [np.full(self.y.size, True)]
         for group in groups:
             hardness[group] /= hardness[group].sum() * len(groups)
         strength = np.abs(self.design.rmatvec(hardness * self.y))
         with np.errstate(divide="ignore", invalid="ignore"):
-            lower = margins.min() / (unit @ np.abs(point.coef))
-            upper = np.nanmax(np.where(strength > 0, strength / unit, 0.0))
-        return lower, upper
+            lower = margins.min() / unit.support(point.coef)
+        return lower, unit.gauge(strength)
 
-    def joining_strength(self, point):
+    def joining_strength(self, point, certificate=None):
         """The `epsilon` of each feature below which its coefficient would not be 0.
 
         Returns
         -------
         ndarray of shape (n_features,)
-            In the units of the features; not above 0 where the penalty alone keeps it at 0.
+            In the units of the features; 0 where the penalty alone keeps it at 0. Under another
+            norm than "linf" the gauge of this vector counts.
         """
-        slopes = self.weights * self.loss.derivatives(self._loss_argument(point))[0]
+        slopes = self.slopes(point, certificate)
         pull = np.abs(self.design.rmatvec(slopes * self.y)) - self.alpha * self.l1_ratio
-        return pull / slopes.sum()
+        return np.maximum(pull, 0.0) / slopes.sum()
 
     def _loss_argument(self, point):
         return self.perturbation.support(point.coef) - self.y * point.raw

@@ -5,7 +5,7 @@ from time import perf_counter
 
 import numpy as np
 
-from sklearn_advex.linear_model._objective import Point
+from sklearn_advex.linear_model._objective import Certificate, Point
 
 # Features admitted to the first working set; later sets are at least twice the support.
 _FIRST_WORKING_SET = 64
@@ -45,6 +45,8 @@ class Solution:
         Newton steps taken.
     status : {"converged", "separable", "max_iter", "stalled"}
         Why the solver stopped; "separable" means that the objective has no finite minimiser.
+    certificate : Certificate or None
+        What the residual was computed with, where the objective is not smooth in each orthant.
     """
 
     point: Point
@@ -52,6 +54,7 @@ class Solution:
     residual: float
     n_iter: int
     status: str
+    certificate: Certificate | None = None
 
 
 class ActiveSetNewton:

@@ -6,18 +6,22 @@ import numpy as np
 from sklearn.utils import check_X_y
 from sklearn.utils.multiclass import check_classification_targets
 
+from sklearn_advex._perturbation import PERTURBATION_SETS
 from sklearn_advex._utils._sklearn_compat import check_sample_weight
 from sklearn_advex.linear_model._design_matrix import as_design_matrix
 
 
-def epsilon_max(X, y, sample_weight=None):
+def epsilon_max(X, y, sample_weight=None, norm="linf"):
     r"""The smallest `epsilon` at which adversarial training uses no feature at all.
 
     It is the strength of the strongest feature, :math:`\max_j |m_j^+ - m_j^-| / 2` with
     :math:`m_j^\pm` the mean of feature j within each class (:math:`|a_j|` of eq. B.23 in [1]_):
     without a penalty on the weights and with an intercept, `coef_` is zero if and only if
-    ``epsilon >= epsilon_max``. With more than two classes it is the largest over the one-vs-rest
-    problems, so that at `epsilon_max` all of them are without features.
+    ``epsilon >= epsilon_max``. For the other norms the Euclidean length of the strengths and their
+    sum are in place of the largest. All this holds for every smooth loss; with the hinge loss,
+    which has more than one slope to choose from, `coef_` may be zero already below. With more
+    than two classes it is the largest over the one-vs-rest problems, so that at `epsilon_max` all
+    of them are without features.
 
     Parameters
     ----------
@@ -27,6 +31,8 @@ def epsilon_max(X, y, sample_weight=None):
         Class labels, at least two different ones.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows; the class means are weighted by them.
+    norm : {"linf", "l2", "l1"}, default="linf"
+        The norm of the perturbation set.
 
     Returns
     -------
@@ -36,7 +42,7 @@ def epsilon_max(X, y, sample_weight=None):
     Raises
     ------
     ValueError
-        If `y` has one class only, or a class has no weight.
+        If `y` has one class only, a class has no weight, or the norm is unknown.
 
     See Also
     --------
@@ -53,8 +59,11 @@ def epsilon_max(X, y, sample_weight=None):
     >>> epsilon_max([[0.0, 5.0], [1.0, 5.0], [2.0, 5.0], [3.0, 5.0]], [0, 0, 1, 1])
     1.0
     """
+    if norm not in PERTURBATION_SETS:
+        raise ValueError(f"norm must be one of {sorted(PERTURBATION_SETS)}, got {norm!r}.")
     gaps, _ = _class_mean_gaps(X, y, sample_weight)
-    return float(gaps.max() / 2)
+    unit = PERTURBATION_SETS[norm](np.ones(gaps.shape[0]))
+    return float(max(unit.gauge(gap / 2) for gap in gaps.T))
 
 
 def alpha_max(X, y, l1_ratio=1.0, sample_weight=None):
@@ -101,7 +110,7 @@ def alpha_max(X, y, l1_ratio=1.0, sample_weight=None):
     return float((shares * (1 - shares) * gaps.max(axis=0)).max() / l1_ratio)
 
 
-def epsilon_grid(X, y, n=10, ratio=1e-2, sample_weight=None):
+def epsilon_grid(X, y, n=10, ratio=1e-2, sample_weight=None, norm="linf"):
     """Values of `epsilon` for a search: a geometric grid below `epsilon_max`.
 
     Parameters
@@ -116,6 +125,8 @@ def epsilon_grid(X, y, n=10, ratio=1e-2, sample_weight=None):
         The smallest value as a share of `epsilon_max`, in (0, 1).
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows.
+    norm : {"linf", "l2", "l1"}, default="linf"
+        The norm of the perturbation set.
 
     Returns
     -------
@@ -125,7 +136,7 @@ def epsilon_grid(X, y, n=10, ratio=1e-2, sample_weight=None):
     Raises
     ------
     ValueError
-        If `n` or `ratio` is out of range, or no feature tells the classes apart.
+        If `n`, `ratio` or `norm` is out of range, or no feature tells the classes apart.
 
     Examples
     --------
@@ -137,7 +148,7 @@ def epsilon_grid(X, y, n=10, ratio=1e-2, sample_weight=None):
         raise ValueError(f"n must be at least 1 and an integer, got {n!r}.")
     if not 0 < ratio < 1:
         raise ValueError(f"ratio must be in (0, 1), got {ratio!r}.")
-    largest = epsilon_max(X, y, sample_weight)
+    largest = epsilon_max(X, y, sample_weight, norm)
     if largest == 0:
         raise ValueError("X has the same mean in all classes of y: no epsilon above 0 is useful.")
     return np.geomspace(ratio * largest, largest, n, endpoint=False)

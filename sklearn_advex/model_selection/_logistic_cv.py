@@ -153,6 +153,9 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
             for name, constraint in AdversarialLogisticRegression._parameter_constraints.items()
             if name not in _OWN
         },
+        # What paths are made of: their grid, and the solver that follows them.
+        "norm": [StrOptions({"linf"})],
+        "solver": [StrOptions({"auto", "active-set-newton"})],
         "epsilons": [Interval(Integral, 1, None, closed="left"), "array-like"],
         "alphas": ["array-like"],
         "cv": ["cv_object"],
