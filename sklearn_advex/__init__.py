@@ -2,6 +2,7 @@
 
 from sklearn_advex.attribution import AttributionTransformer, explain
 from sklearn_advex.linear_model import (
+    AdversarialLinearClassifier,
     AdversarialLogisticRegression,
     alpha_max,
     epsilon_grid,
@@ -14,6 +15,7 @@ __version__ = "0.1.0.dev0"
 
 __all__ = [
     "AdversarialCNNClassifier",
+    "AdversarialLinearClassifier",
     "AdversarialLogisticRegression",
     "AdversarialLogisticRegressionCV",
     "AdversarialNetClassifier",

@@ -6,10 +6,13 @@ from torch import nn
 
 from sklearn_advex import (
     AdversarialCNNClassifier,
+    AdversarialLinearClassifier,
     AdversarialLogisticRegression,
     AdversarialLogisticRegressionCV,
     AdversarialNetClassifier,
 )
+from sklearn_advex._losses import LOSSES
+from sklearn_advex._perturbation import PERTURBATION_SETS
 from sklearn_advex.neural_network import ConvNet
 
 
@@ -23,6 +26,11 @@ def small_conv_net(input_shape, n_classes):
 
 NETWORK = {"clip": None, "epsilon": 0.05, "attack_steps": 2, "lr": 0.02, "max_epochs": 20}
 ESTIMATORS = [
+    *(
+        AdversarialLinearClassifier(loss, norm=norm)
+        for loss in LOSSES
+        for norm in PERTURBATION_SETS
+    ),
     AdversarialLogisticRegression(),
     AdversarialLogisticRegression(epsilon=0),
     AdversarialLogisticRegression(alpha=1e-3, l1_ratio=1),

@@ -1,0 +1,195 @@
+"""Adversarially trained linear classifiers of any loss."""
+
+from sklearn_advex._losses import LOSSES
+from sklearn_advex._utils._sklearn_compat import StrOptions
+from sklearn_advex.linear_model._base import BaseAdversarialLinearClassifier
+
+
+class AdversarialLinearClassifier(BaseAdversarialLinearClassifier):
+    r"""Linear classifier trained against an adversary, with a choice of losses.
+
+    For labels :math:`y_i \in \{-1, 1\}` it minimises the mean worst-case loss, plus a penalty:
+
+    .. math::
+
+        \sum_i s_i \, g\big(h(w) - y_i (\langle w, x_i \rangle + b)\big)
+        + \alpha \Big(\rho \|w\|_1 + \frac{1 - \rho}{2} \|w\|_2^2\Big)
+
+    with :math:`\rho` = `l1_ratio` and the row weights :math:`s_i` scaled to sum to 1. The losses
+    are those of section B.1 of [1]_:
+
+    - "log_loss": :math:`g(u) = \log(1 + e^u)`. The model is
+      :class:`AdversarialLogisticRegression`.
+    - "hinge": :math:`g(u) = \max(0, 1 + u)`, the loss of a support vector machine.
+    - "softplus_hinge": :math:`g(u) = \log(1 + e^{1 + u})`, smooth like the first, and with a margin
+      like the second.
+
+    The support function :math:`h(w)` is the most that a change in the perturbation set takes off
+    the margin (eq. 6 of [1]_):
+
+    - "linf", every feature changes by up to :math:`\epsilon_j`:
+      :math:`h(w) = \sum_j \epsilon_j |w_j|`;
+    - "l2", the changes divided by :math:`\epsilon_j` have a Euclidean length of at most 1:
+      :math:`h(w) = (\sum_j (\epsilon_j w_j)^2)^{1/2}`;
+    - "l1", their absolute values add up to at most 1: :math:`h(w) = \max_j \epsilon_j |w_j|`.
+
+    Only "linf" makes coefficients exactly 0.0 and thereby explanations concise; with the others an
+    l1 penalty does.
+
+    Parameters
+    ----------
+    loss : {"log_loss", "hinge", "softplus_hinge"}, default="log_loss"
+        The loss.
+    epsilon : float, array-like of shape (n_features,) or dict, default=0.1
+        Size of the change allowed to the adversary, in each feature's own units: one number for all
+        features, one per feature, or for DataFrames a dict from column name to number that names
+        every column. 0 means that a feature cannot be changed.
+    norm : {"linf", "l2", "l1"}, default="linf"
+        The norm of the perturbation set.
+    alpha : float, default=1e-4
+        Strength of the penalty on the coefficients. With 0 a smooth loss may have no finite
+        minimiser, and the hinge several.
+    l1_ratio : float, default=0.0
+        Share of the l1 penalty, in [0, 1]: 0 is a ridge, 1 the lasso.
+    fit_intercept : bool, default=True
+        Whether to fit an intercept. It is never penalised.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes, multiplied with `sample_weight`; "balanced" makes the classes weigh
+        the same.
+    multi_class : {"ovr"}, default="ovr"
+        More than two classes are learned one against the rest (section E of [1]_).
+    solver : {"auto", "active-set-newton", "interior-point"}, default="auto"
+        "active-set-newton" needs a smooth loss and ``norm="linf"``. "interior-point" can solve
+        everything: the hinge loss as the linear, quadratic or second-order cone program that it is,
+        a smooth loss by Newton's method with the perturbation set kept exact in each step; it needs
+        memory for the number of features squared (at most 2000). "auto" takes the first where it
+        can.
+    tol : float, default=1e-8
+        Largest `kkt_residual_` that counts as converged.
+    max_iter : int, default=100
+        Largest number of steps for each class.
+    warm_start : bool, default=False
+        Whether `fit` starts from the coefficients of the previous call; no help to the hinge loss,
+        whose programs are always solved from 0.
+    n_jobs : int, default=None
+        Number of threads: classes are fitted side by side, and threads beyond the number of classes
+        go to the linear algebra of each. None means 1 unless in a :obj:`joblib.parallel_backend`
+        context, -1 all processors.
+    verbose : int, default=0
+        Above 0, print the progress of the solver.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels.
+    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
+        Coefficients, one row for two classes and one row per class for more; float32 if X was.
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+        Intercepts.
+    epsilon_ : ndarray of shape (n_features,)
+        The size of the change per feature that was used.
+    kkt_residual_ : ndarray of shape (1,) or (n_classes,)
+        Distance from optimality: the max-norm of the smallest subgradient of the objective at the
+        returned coefficients, intercept included. Where subgradients are not unique, with the hinge
+        loss and the norms "l2" and "l1", it is that of the slopes of the losses and the worst
+        change that the solver found, or what these fall short of being subgradients, whichever is
+        larger; 0 proves an optimum in either case.
+    dual_gap_ : ndarray of shape (1,) or (n_classes,)
+        Certified upper bound on how far `objective_` is above the minimum, by duality. For
+        ``alpha=0`` it is `objective_` itself: there only `kkt_residual_` tells more.
+    objective_ : ndarray of shape (1,) or (n_classes,)
+        The objective at the returned coefficients.
+    n_iter_ : ndarray of int of shape (1,) or (n_classes,)
+        Steps taken.
+    feature_means_ : ndarray of shape (n_features,)
+        Means of the training data, weighted by `sample_weight`; a baseline for explanations.
+    n_features_in_ : int
+        Number of features seen during fit.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the features, where X has string column names.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the residual is above `tol` at the end, or if there is no finite minimiser.
+    UserWarning
+        If `epsilon` or `alpha` is so large that all coefficients are 0.
+
+    See Also
+    --------
+    AdversarialLogisticRegression : The case ``loss="log_loss"``.
+    sklearn_advex.epsilon_max : The `epsilon` from which on no feature is used.
+
+    Notes
+    -----
+    `predict_proba` exists for ``loss="log_loss"`` only, the loss under which a score is the log
+    odds of the classes. The hinge loss says nothing about probabilities, and the scores f that the
+    softplus hinge looks for are those of another link: the probability that belongs to them is
+    :math:`\sigma(1 + f) / (\sigma(1 + f) + \sigma(1 - f))`, with the logistic function
+    :math:`\sigma`. Calibrate such models, for example with scikit-learn's
+    :class:`~sklearn.calibration.CalibratedClassifierCV`, where probabilities are needed, and
+    explain them with ``output="logit"``.
+
+    Without a penalty the hinge loss can have many minimisers; `fit` returns one from their middle,
+    which has more features than a corner would have.
+
+    References
+    ----------
+    .. [1] P. Chalasani, J. Chen, A. R. Chowdhury, S. Jha, X. Wu. "Concise Explanations of Neural
+       Networks using Adversarial Training". ICML 2020. :arxiv:`1810.06583`
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklearn_advex import AdversarialLinearClassifier
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> model = make_pipeline(StandardScaler(), AdversarialLinearClassifier("hinge", epsilon=0.3))
+    >>> model.fit(X, y).score(X, y)
+    0.959...
+    >>> int((model[-1].coef_ != 0).sum())
+    6
+    """
+
+    _parameter_constraints = {
+        **BaseAdversarialLinearClassifier._parameter_constraints,
+        "loss": [StrOptions(set(LOSSES))],
+    }
+
+    def __init__(
+        self,
+        loss="log_loss",
+        *,
+        epsilon=0.1,
+        norm="linf",
+        alpha=1e-4,
+        l1_ratio=0.0,
+        fit_intercept=True,
+        class_weight=None,
+        multi_class="ovr",
+        solver="auto",
+        tol=1e-8,
+        max_iter=100,
+        warm_start=False,
+        n_jobs=None,
+        verbose=0,
+    ):
+        self.loss = loss
+        self.epsilon = epsilon
+        self.norm = norm
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.fit_intercept = fit_intercept
+        self.class_weight = class_weight
+        self.multi_class = multi_class
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.warm_start = warm_start
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    @property
+    def _loss(self):
+        return LOSSES[self.loss]()

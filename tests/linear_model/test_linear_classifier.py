@@ -1,0 +1,321 @@
+"""Every loss, norm and solver: against a general convex solver, and at the edges of what is data.
+
+What all of them share with logistic regression is held in `test_laws`.
+"""
+
+import cvxpy as cp
+import numpy as np
+import pytest
+from scipy.optimize import linprog
+from scipy.sparse import csr_array
+from sklearn.datasets import load_breast_cancer
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_advex import (
+    AdversarialLinearClassifier,
+    AdversarialLogisticRegression,
+    epsilon_grid,
+    epsilon_max,
+)
+from sklearn_advex._losses import HingeLoss, LogisticLoss
+from sklearn_advex._perturbation import PERTURBATION_SETS, L1Ball, LinfBall
+from sklearn_advex.linear_model._design_matrix import as_design_matrix
+from sklearn_advex.linear_model._objective import Certificate, RobustObjective
+
+PENALTIES = [(0.0, 0.0), (1e-3, 0.0), (1e-2, 0.5), (1e-2, 1.0)]
+EPSILON = np.array([0.1, 0.0, 0.2, 0.05, 0.0, 0.3, 0.1])
+
+CVXPY_LOSSES = {
+    "log_loss": cp.logistic,
+    "hinge": lambda u: cp.pos(1 + u),
+    "softplus_hinge": lambda u: cp.logistic(1 + u),
+}
+CVXPY_SUPPORTS = {"linf": cp.norm1, "l2": cp.norm2, "l1": cp.norm_inf}
+
+
+def make_data(n_samples=120, n_features=7, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n_samples, n_features)) * (rng.random((n_samples, n_features)) < 0.7)
+    score = X @ np.r_[1.5, -1.0, 0.5, np.zeros(n_features - 3)]
+    y = (score + 1.5 * rng.standard_normal(n_samples) > 0.3).astype(int)
+    return X, y, rng.random(n_samples) + 0.1
+
+
+def make_classifier(case, **options):
+    loss, norm, solver = case
+    return AdversarialLinearClassifier(loss, norm=norm, solver=solver, **options)
+
+
+def reference_optimum(X, y, weights, loss, norm, epsilon, alpha, l1_ratio, fit_intercept):
+    w, b = cp.Variable(X.shape[1]), cp.Variable() if fit_intercept else 0.0
+    argument = CVXPY_SUPPORTS[norm](cp.multiply(epsilon, w)) - cp.multiply(2.0 * y - 1, X @ w + b)
+    objective = (weights / weights.sum()) @ CVXPY_LOSSES[loss](argument) + alpha * (
+        l1_ratio * cp.norm1(w) + (1 - l1_ratio) / 2 * cp.sum_squares(w)
+    )
+    problem = cp.Problem(cp.Minimize(objective))
+    precise = dict.fromkeys(["tol_gap_abs", "tol_gap_rel", "tol_feas"], 1e-9)
+    problem.solve(solver=cp.CLARABEL, **precise)
+    return problem.value
+
+
+# Clarabel is asked for more digits than it can always certify; that both agree is the certificate.
+reference_may_complain = pytest.mark.filterwarnings("ignore:Solution may be inaccurate:UserWarning")
+
+
+@reference_may_complain
+@pytest.mark.parametrize("fit_intercept", [True, False], ids=["intercept", "no intercept"])
+@pytest.mark.parametrize(("alpha", "l1_ratio"), PENALTIES, ids=str)
+def test_objective_equals_that_of_a_general_convex_solver(case, alpha, l1_ratio, fit_intercept):
+    X, y, weights = make_data()
+    model = make_classifier(
+        case, epsilon=EPSILON, alpha=alpha, l1_ratio=l1_ratio, fit_intercept=fit_intercept
+    ).fit(csr_array(X) if fit_intercept else X, y, sample_weight=weights)
+    reference = reference_optimum(X, y, weights, *case[:2], EPSILON, alpha, l1_ratio, fit_intercept)
+    assert model.objective_[0] == pytest.approx(reference, abs=1e-8)
+    assert model.kkt_residual_[0] <= 1e-8
+    assert model.dual_gap_[0] <= (1e-7 if alpha else model.objective_[0])
+    if case[1] == "linf":
+        assert np.count_nonzero(model.coef_ == 0.0) > 0
+
+
+@reference_may_complain
+@pytest.mark.filterwarnings("ignore:The solver stopped after")
+@pytest.mark.filterwarnings("ignore:All coefficients are 0")
+@pytest.mark.parametrize(("alpha", "l1_ratio"), PENALTIES, ids=str)
+def test_the_dual_gap_bounds_the_suboptimality_at_every_stage(case, alpha, l1_ratio):
+    X, y, weights = make_data()
+    minimum = reference_optimum(X, y, weights, *case[:2], EPSILON, alpha, l1_ratio, True)
+    for max_iter in (0, 2, 4, 8):
+        model = make_classifier(
+            case, epsilon=EPSILON, alpha=alpha, l1_ratio=l1_ratio, max_iter=max_iter
+        ).fit(X, y, sample_weight=weights)
+        assert model.objective_[0] - minimum <= model.dual_gap_[0] + 1e-8
+        assert model.dual_gap_[0] <= model.objective_[0]
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1e-2])
+def test_the_hinge_against_a_box_is_the_linear_program_that_highs_solves(alpha):
+    X, y, weights = make_data(60, 4)
+    n, d = X.shape
+    signed = (2.0 * y - 1)[:, None] * np.c_[X, np.ones(n)]
+    # Variables: the positive and the negative parts of w, b, and the losses.
+    rows = np.c_[0.1 - signed[:, :d], 0.1 + signed[:, :d], -signed[:, d:], -np.eye(n)]
+    cost = np.r_[np.full(2 * d, alpha), 0.0, weights / weights.sum()]
+    bounds = [(0, None)] * (2 * d) + [(None, None)] + [(0, None)] * n
+    program = linprog(cost, rows, -np.ones(n), bounds=bounds, method="highs-ds")
+    model = AdversarialLinearClassifier("hinge", alpha=alpha, l1_ratio=1.0).fit(X, y, weights)
+    assert model.objective_[0] == pytest.approx(program.fun, abs=1e-10)
+    np.testing.assert_allclose(model.coef_[0], program.x[:d] - program.x[d : 2 * d], atol=1e-8)
+    np.testing.assert_array_equal(
+        model.coef_[0] == 0, np.abs(program.x[:d] - program.x[d : 2 * d]) < 1e-12
+    )
+
+
+def test_log_loss_is_adversarial_logistic_regression():
+    X, y, weights = make_data()
+    for norm in PERTURBATION_SETS:
+        options = {"epsilon": 0.1, "norm": norm, "alpha": 1e-3}
+        one = AdversarialLinearClassifier("log_loss", **options).fit(X, y, weights)
+        other = AdversarialLogisticRegression(**options).fit(X, y, weights)
+        np.testing.assert_array_equal(one.coef_, other.coef_)
+        np.testing.assert_array_equal(one.predict_proba(X), other.predict_proba(X))
+
+
+def test_both_solvers_find_the_same_zeros():
+    X, y, _ = make_data(2000, 30)
+    for loss in ("log_loss", "softplus_hinge"):
+        models = [
+            AdversarialLinearClassifier(loss, solver=solver, alpha=0.0).fit(X, y)
+            for solver in ("active-set-newton", "interior-point")
+        ]
+        np.testing.assert_allclose(models[0].coef_, models[1].coef_, atol=1e-8)
+        np.testing.assert_array_equal(models[0].coef_ == 0, models[1].coef_ == 0)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("norm", PERTURBATION_SETS)
+@pytest.mark.parametrize("loss", ["log_loss", "softplus_hinge"])
+def test_epsilon_max_is_where_the_last_coefficient_leaves(loss, norm, n_classes):
+    X, y, weights = make_data()
+    y = y if n_classes == 2 else y + (X[:, 3] > 0.8)
+    largest = epsilon_max(X, y, weights, norm=norm)
+    assert epsilon_grid(X, y, sample_weight=weights, norm=norm)[-1] < largest
+    below = AdversarialLinearClassifier(loss, epsilon=0.999 * largest, norm=norm, alpha=0.0)
+    assert below.fit(X, y, weights).coef_.any()
+    above = AdversarialLinearClassifier(loss, epsilon=1.001 * largest, norm=norm, alpha=0.0)
+    with pytest.warns(UserWarning, match="All coefficients are 0.*epsilon_max=.*decrease `eps"):
+        assert not above.fit(X, y, weights).coef_.any()
+
+
+@pytest.mark.parametrize("norm", PERTURBATION_SETS)
+def test_from_epsilon_max_on_the_hinge_uses_no_feature_either(norm):
+    X, y, _ = make_data()
+    model = AdversarialLinearClassifier("hinge", epsilon=1.001 * epsilon_max(X, y, norm=norm))
+    with pytest.warns(UserWarning, match="All coefficients are 0.*`epsilon` is too large"):
+        model.set_params(norm=norm, alpha=0.0).fit(X, y)
+    np.testing.assert_array_equal(model.coef_, 0.0)
+    assert model.intercept_[0] == pytest.approx(-1.0, abs=1e-6)
+
+
+def test_the_certified_radius_is_the_distance_to_the_boundary_in_the_norm():
+    X, y, _ = make_data()
+    for norm, dual in (("linf", 1), ("l2", 2), ("l1", np.inf)):
+        model = AdversarialLinearClassifier("hinge", norm=norm).fit(X, y)
+        distance = np.abs(model.decision_function(X)) / np.linalg.norm(model.coef_[0], dual)
+        np.testing.assert_allclose(model.certified_radius(X), distance)
+
+
+SEPARATED = np.array([[-2.0, 0.3, 1.0], [-1.0, -0.5, 0.0], [1.0, 0.1, 1.0], [2.0, -0.4, 0.0]])
+
+
+def test_robustly_separable_rows(case):
+    model = make_classifier(case, epsilon=0.1, alpha=0.0)
+    if case[0] == "hinge":  # which has a minimiser all the same
+        model.fit(SEPARATED, [0, 0, 1, 1])
+        assert model.objective_[0] <= 1e-8
+    else:
+        with pytest.warns(ConvergenceWarning, match="stay separable.*`alpha` > 0") as caught:
+            model.fit(SEPARATED, [0, 0, 1, 1])
+        assert len(caught) == 1
+        if case[1] != "l1":  # whose bound by duality is too far off to be of use here
+            named = float(str(caught[0].message).split("above ")[1].split(",")[0])
+            make_classifier(case, epsilon=named, alpha=0.0).fit(SEPARATED, [0, 0, 1, 1])
+    assert model.adversarial_score(SEPARATED, [0, 0, 1, 1]) == 1.0
+    assert np.abs(model.coef_).max() < 1e4
+
+
+def noisy(n_samples=60, n_features=3):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n_samples, n_features))
+    return X, (X[:, 0] + rng.standard_normal(n_samples) > 0.2).astype(int)
+
+
+EDGES = {
+    "collinear columns": lambda X: np.c_[X, X],
+    "a column of zeros": lambda X: np.c_[X, np.zeros(len(X))],
+    "a constant column": lambda X: np.c_[X, np.full(len(X), 7.0)],
+    "one feature": lambda X: X[:, :1],
+    "two rows": lambda X: X,
+    "all rows equal": np.ones_like,
+    "far from the origin": lambda X: X + 1e3,
+}
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1e-3])
+@pytest.mark.parametrize("edge", EDGES)
+@pytest.mark.filterwarnings("ignore:All coefficients are 0")
+def test_degenerate_data_ends_at_an_optimum(case, edge, alpha):
+    X, y = noisy()
+    if edge == "two rows":
+        X, y, alpha = X[:2], np.array([0, 1]), 1e-3
+    model = make_classifier(case, alpha=alpha).fit(EDGES[edge](X), y)
+    assert model.kkt_residual_[0] <= 1e-8
+    assert np.isfinite(model.coef_).all()
+    if edge == "all rows equal":
+        assert not model.coef_.any()
+    # An intercept and an l1 adversary who does better elsewhere leave a constant column a choice.
+    if edge in ("a column of zeros", "a constant column") and (alpha > 0 or case[1] == "linf"):
+        assert np.abs(model.coef_[0, -1]) < 1e-7
+
+
+def test_a_column_far_larger_than_the_others_ends_in_a_good_model_or_a_warning(case, recwarn):
+    X, y = noisy()
+    scale = np.array([1e8, 1.0, 1.0])
+    plain = make_classifier(case, epsilon=np.full(3, 0.1), alpha=0.0).fit(X, y)
+    assert len(recwarn) == 0
+    model = make_classifier(case, epsilon=0.1 * scale, alpha=0.0).fit(X * scale, y)
+    assert [w.category for w in recwarn] in ([], [ConvergenceWarning])
+    assert (model.kkt_residual_[0] > 1e-8) == bool(recwarn)
+    np.testing.assert_allclose(
+        model.decision_function(X * scale), plain.decision_function(X), atol=1e-4
+    )
+
+
+def test_too_few_steps_are_reported(case):
+    X, y, _ = make_data()
+    with pytest.warns(ConvergenceWarning, match=r"stopped after 2 iter.*`max_iter` \(now 2"):
+        model = make_classifier(case, max_iter=2).fit(X, y)
+    assert model.kkt_residual_[0] > model.tol
+    assert model.n_iter_[0] == 2
+
+
+def test_residual_and_gap_hold_for_coefficients_in_float32(case):
+    X, y, _ = make_data()
+    model = make_classifier(case, alpha=1e-3).fit(X.astype(np.float32), y)
+    assert 0 < model.kkt_residual_[0] < 1e-5
+    assert 0 <= model.dual_gap_[0] < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("loss", "norm", "missing"),
+    [("hinge", "linf", "HingeLoss has no `deriv"), ("log_loss", "l2", "L2Ball has no `orth")],
+)
+def test_a_solver_that_cannot_solve_it_says_what_is_missing(loss, norm, missing):
+    model = AdversarialLinearClassifier(loss, norm=norm, solver="active-set-newton")
+    with pytest.raises(ValueError, match=missing):
+        model.fit(*noisy())
+
+
+def test_more_features_than_matrices_can_hold_are_refused():
+    X = csr_array((np.ones(2), ([0, 1], [0, 1])), shape=(4, 5000))
+    with pytest.raises(ValueError, match="X has 5000 features, it can take 2000"):
+        AdversarialLinearClassifier("hinge").fit(X, [0, 1, 0, 1])
+
+
+@pytest.mark.parametrize("loss", ["hinge", "softplus_hinge"])
+def test_only_log_odds_have_probabilities(loss):
+    X, y = noisy()
+    model = AdversarialLinearClassifier(loss).fit(X, y)
+    assert not hasattr(model, "predict_proba")
+    with pytest.raises(AttributeError, match="has no attribute 'predict_proba'") as caught:
+        model.predict_log_proba(X) if hasattr(model, "predict_log_proba") else model.predict_proba
+    assert "CalibratedClassifierCV" in str(caught.value.__cause__)
+    attributions = model.explain(X, output="logit")
+    np.testing.assert_allclose(np.abs(attributions), np.abs(model.coef_ * X))
+
+
+def test_verbose_prints_the_way_to_the_optimum(case, capsys):
+    model = make_classifier(case, verbose=1).fit(*noisy())
+    lines = capsys.readouterr().out.splitlines()
+    assert f"{model.n_iter_[0]:4d} steps" in lines[-1]
+    assert "residual" in lines[0]
+
+
+def test_real_data_is_fitted_by_every_loss_and_norm(case):
+    X, y = load_breast_cancer(return_X_y=True)
+    X = StandardScaler().fit_transform(X)
+    epsilon = 0.3 * epsilon_max(X, y, norm=case[1])
+    model = make_classifier(case, epsilon=epsilon).fit(X, y)
+    assert model.kkt_residual_[0] <= 1e-8
+    assert model.score(X, y) > 0.92
+    assert model.adversarial_score(X, y) == model.score(model.perturb(X, y), y)
+
+
+def test_a_certificate_that_proves_nothing_does_not_lower_the_residual():
+    X, y, _ = make_data()
+    shared = {"alpha": 0.0, "l1_ratio": 0.0, "fit_intercept": True}
+    data = as_design_matrix(X), 2.0 * y - 1, np.full(y.size, 1 / y.size)
+    coef = np.arange(1.0, 8.0)
+
+    # Slopes of 0 make the gradient of the hinge vanish, but they are not its slopes.
+    hinge = RobustObjective(*data, HingeLoss(), LinfBall(EPSILON), **shared)
+    point = hinge.point(coef, 0.0)
+    certificate = Certificate(slopes=np.zeros(y.size))
+    assert hinge.subgradients(point, certificate).residual(coef) == 0.0
+    assert hinge.residual(point, certificate) == pytest.approx(hinge.value(point))
+
+    # Neither is a change of 0 the worst one.
+    logistic = RobustObjective(*data, LogisticLoss(), L1Ball(1e6 * EPSILON), **shared)
+    point = logistic.point(coef, 0.0)
+    residual = logistic.residual(point, Certificate(change=np.zeros(7)))
+    assert residual == pytest.approx(1e6 * (EPSILON * coef).max())
+
+
+@pytest.mark.parametrize("norm", PERTURBATION_SETS)
+def test_a_huge_constant_column_does_no_harm_to_the_hinge(norm):
+    X, y = noisy()
+    model = AdversarialLinearClassifier("hinge", norm=norm).fit(X, y)
+    wider = AdversarialLinearClassifier("hinge", norm=norm).fit(np.c_[X, np.full(len(X), 1e8)], y)
+    assert wider.kkt_residual_[0] <= 1e-8
+    np.testing.assert_allclose(wider.coef_[0, :-1], model.coef_[0], atol=1e-6)
