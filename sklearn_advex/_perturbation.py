@@ -35,16 +35,16 @@ class _Ball:
 
         Parameters
         ----------
-        change : ndarray of shape (n_features,)
+        change : ndarray of shape (..., n_features)
 
         Returns
         -------
-        float
-            infinity for a change of a feature that cannot be changed.
+        float or ndarray of shape (...)
+            Infinity for a change of a feature that cannot be changed.
         """
         with np.errstate(divide="ignore", invalid="ignore"):
             relative = np.where(change != 0, np.abs(change) / self.epsilon, 0.0)
-        return np.linalg.norm(relative, self.order)
+        return np.linalg.norm(relative, self.order, axis=-1)
 
 
 class LinfBall(_Ball):
