@@ -85,7 +85,7 @@ class InteriorPoint:
     def _report(self, n_iter, residual):
         if self.verbose:
             passed = perf_counter() - self._started
-            print(f"{n_iter:4d} steps  residual {residual:.1e}  {passed:.2f} s")
+            print(f"step {n_iter:3d}  residual {residual:.1e}  {passed:.2f} s")
 
     def _solve_hinge(self, objective):
         solution = self._solve_program(objective, self.max_iter)

@@ -278,7 +278,7 @@ def test_only_log_odds_have_probabilities(loss):
 def test_verbose_prints_the_way_to_the_optimum(case, capsys):
     model = make_classifier(case, verbose=1).fit(*noisy())
     lines = capsys.readouterr().out.splitlines()
-    assert f"{model.n_iter_[0]:4d} steps" in lines[-1]
+    assert f"step {model.n_iter_[0]:3d}" in lines[-1]
     assert "residual" in lines[0]
 
 
