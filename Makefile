@@ -1,4 +1,4 @@
-# make demo | test | lint | docs | bench
+# make demo | test | lint | docs | bench | compare-solvers | paper-tabular | paper-images
 #
 # Needs Python >= 3.11 and make. Each target installs what it needs into .venv, at the versions of
 # constraints.txt; a stamp file per extra makes the second call install nothing.
@@ -9,11 +9,12 @@ PY := $(VENV)/bin/python
 PIP_INSTALL = $(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs bench clean
+.PHONY: help demo test lint docs bench compare-solvers paper-tabular paper-images clean
 .DELETE_ON_ERROR:
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
+		while IFS='|' read -r target text; do printf '  make %-16s %s\n' "$$target" "$$text"; done
 
 demo: $(VENV)/installed-plot ## natural, l1 and adversarial model side by side, under a minute
 	$(PY) examples/demo.py
@@ -29,8 +30,18 @@ docs: $(VENV)/installed-docs ## the documentation, in docs/_build/html
 	rm -rf docs/generated
 	$(PY) -m sphinx -W --keep-going --quiet -b html docs docs/_build/html
 
-bench: $(VENV)/installed-bench ## speed of the linear solver against its rivals
+bench: $(VENV)/installed-rivals ## speed of linear solver and of networks against targets and rivals
 	$(PY) benchmarks/bench_linear.py
+	TQDM_DISABLE=1 $(PY) benchmarks/bench_network.py $(ARGS)
+
+compare-solvers: $(VENV)/installed-rivals ## the linear solver against l1 solvers at equal support
+	$(PY) benchmarks/compare_solvers.py $(ARGS)
+
+paper-tabular: $(VENV)/installed-plot ## the paper's tabular experiments, resumable
+	$(PY) benchmarks/paper/tabular.py $(ARGS)
+
+paper-images: $(VENV)/installed-plot ## the paper's image experiments; ARGS=--full is for a GPU
+	$(PY) benchmarks/paper/images.py $(ARGS)
 
 clean: ## remove .venv and everything built
 	rm -rf $(VENV) build dist *.egg-info docs/_build docs/generated examples/output
@@ -39,6 +50,12 @@ clean: ## remove .venv and everything built
 
 $(VENV)/created:
 	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+# Without what they declare to need: torchattacks asks for torchvision, which it does not import, and
+# for a release of requests that is years old.
+$(VENV)/installed-rivals: $(VENV)/installed-bench
+	$(PIP_INSTALL) --no-deps torchattacks adversarial-robustness-toolbox six
 	touch $@
 
 # The build runs without isolation so that the constraints hold for setuptools too.

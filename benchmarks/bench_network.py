@@ -21,7 +21,6 @@ from sklearn.datasets import fetch_openml
 from torch import nn
 
 from sklearn_advex import AdversarialCNNClassifier
-from sklearn_advex.neural_network import ConvNet
 
 BATCH_SIZE = 128
 EPSILON = 0.3
@@ -45,9 +44,18 @@ def ours(precision):
     return epoch
 
 
+def plain_network():
+    """The paper's network as one writes it in PyTorch."""
+    return nn.Sequential(
+        *(nn.Conv2d(1, 32, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(32, 64, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Flatten(), nn.Linear(7 * 7 * 64, 1024), nn.ReLU(), nn.Linear(1024, 10)),
+    )
+
+
 def torchattacks_loop():
     """An epoch of a plain training loop around torchattacks' PGD."""
-    module = ConvNet((1, 28, 28), n_classes=10)
+    module = plain_network()
     optimizer = torch.optim.Adam(module.parameters())
     attack = torchattacks.PGD(module, eps=EPSILON, alpha=STEP_SIZE, steps=STEPS)
     loss = nn.CrossEntropyLoss()
@@ -78,7 +86,7 @@ def art_classifier(module):
 def art_trainer():
     """An epoch of ART's Madry trainer."""
     trainer = AdversarialTrainerMadryPGD(
-        art_classifier(ConvNet((1, 28, 28), n_classes=10)),
+        art_classifier(plain_network()),
         nb_epochs=1,
         batch_size=BATCH_SIZE,
         eps=EPSILON,

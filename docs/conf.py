@@ -15,6 +15,7 @@ extensions = [
     "sphinx.ext.extlinks",
     "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
+    "myst_parser",  # pages of results take the Markdown tables that the benchmarks print
     "numpydoc",
 ]
 templates_path = ["_templates"]

@@ -12,7 +12,9 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 DATA = {
     "plot_choose_epsilon": "spambase",
     "plot_cluster_explanations": "spambase",
+    "plot_digits_cnn": None,
     "plot_explain_one_prediction": None,
+    "plot_mnist_cnn": "mnist_784",
     "plot_mushroom_original_columns": "mushroom",
 }
 

@@ -113,6 +113,8 @@ class AdversarialNet(NeuralNetClassifier):
     autocast_dtype : torch.dtype or None
         The type that autocast may compute with in attack and forward pass; None for the type of the
         inputs. The loss, the weights and their update keep the weights' own type.
+    rows_per_attack : int
+        Rows of a batch that are attacked at a time.
     seed : int
         Seed of the random numbers of each epoch.
     """
@@ -128,6 +130,7 @@ class AdversarialNet(NeuralNetClassifier):
         alpha=0.0,
         lr_factor=None,
         autocast_dtype=None,
+        rows_per_attack=1,
         seed=0,
         **kwargs,
     ):
@@ -137,6 +140,7 @@ class AdversarialNet(NeuralNetClassifier):
         self.alpha = alpha
         self.lr_factor = lr_factor
         self.autocast_dtype = autocast_dtype
+        self.rows_per_attack = rows_per_attack
         self.seed = seed
 
     @property
@@ -319,7 +323,9 @@ class AdversarialNet(NeuralNetClassifier):
         with frozen(self.module_):
             with torch.no_grad():
                 self._record(part, "clean", self._logits(X), y)
-            X = self.attack.perturb(self._logits, X, y, scale)
+            n = self.rows_per_attack
+            parts = zip(X.split(n), y.split(n), strict=True)
+            X = torch.cat([self.attack.perturb(self._logits, *part, scale) for part in parts])
         return Batch(LabelledTensors(X, y, batch.weight)), "adversarial"
 
     def _record(self, part, kind, logits, y):

@@ -6,7 +6,7 @@ import torch
 from sklearn.model_selection import train_test_split
 from torch import nn
 
-from sklearn_advex.neural_network._device import resolve_precision
+from sklearn_advex.neural_network._device import resolve_precision, rows_per_attack
 from sklearn_advex.neural_network._modules import build_module
 from sklearn_advex.neural_network._net import AdversarialNet, LabelledTensors, TrainingData
 from sklearn_advex.neural_network._progress import TrainingProgress
@@ -57,6 +57,7 @@ def build_net(estimator, device, row_shape, n_classes):
     net.initialize()
     precision = resolve_precision(estimator.precision, device, net.module_)
     net.autocast_dtype = torch.bfloat16 if precision == "bfloat16" else None
+    net.rows_per_attack = rows_per_attack(estimator.batch_size, precision, device, net.module_)
     if len(row_shape) == 3:
         net.module_.to(memory_format=torch.channels_last)
     return net
