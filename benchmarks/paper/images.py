@@ -140,6 +140,7 @@ def table(models, X, y, epsilon, n_explained):
                 X[:n_explained],
                 y[:n_explained],
                 methods=tuple(METHODS),
+                epsilon=epsilon,
                 output=output,
                 target="true",
             )

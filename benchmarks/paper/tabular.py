@@ -126,7 +126,7 @@ def summarize(results):
     table = results[at_table]
     keys = ["data", "protocol", "split"]
     natural = table[table["model"] == "n"].set_index(keys)[["accuracy", "gini"]]
-    table = table.join(natural, on=keys, rsuffix="_n")
+    table = table.join(natural.add_suffix("_n"), on=keys)
     table["dG"] = table["gini"] - table["gini_n"]
     table["AcDrop"] = table["accuracy_n"] - table["accuracy"]
     columns = ["accuracy", "gini", "dG", "AcDrop"]

@@ -5,7 +5,7 @@ from sklearn.metrics import accuracy_score
 
 from sklearn_advex._utils._frames import one_row_per_sample
 from sklearn_advex._utils._models import check_models, check_same_columns
-from sklearn_advex._utils._pipeline import transform_to_last_step
+from sklearn_advex._utils._pipeline import last_step_of, transform_to_last_step
 from sklearn_advex.attribution import explain
 from sklearn_advex.metrics import feature_value_impact, gini_index
 from sklearn_advex.report._statistics import bootstrap_interval, n_features_for_share
@@ -136,11 +136,15 @@ def conciseness_report(
     rows = {}
     for method in methods:
         options = {"y": y, "method": method, **explain_options}
-        gini = _gini_per_row(models, X, reference, options)
+        encoded = _attributions(models, X, reference, options)
+        gini = {name: gini_index(attributions) for name, attributions in encoded.items()}
         for name, model in models.items():
             gain = gini[name] - gini[reference]
             low, high = bootstrap_interval(gain, _N_RESAMPLES, _CONFIDENCE_LEVEL, random_state)
-            impact = feature_value_impact(one_row_per_sample(explain(model, X, **options)))
+            columns = encoded[name]
+            if last_step_of(model) is not model:
+                columns = one_row_per_sample(explain(model, X, **options))
+            impact = feature_value_impact(columns)
             rows[name, method] = of_model[name] | {
                 "AcDrop": of_model[reference]["accuracy"] - of_model[name]["accuracy"],
                 "Gini": gini[name].mean(),
@@ -170,11 +174,12 @@ def _describe_model(model, X, y, epsilon):
     }
 
 
-def _gini_per_row(models, X, reference, options):
-    """Gini index of each row's attributions, for each model."""
-    gini, n_columns = {}, {}
-    for name, model in models.items():
-        attributions = one_row_per_sample(explain(model, X, **{"groups": None} | options))
-        gini[name], n_columns[name] = gini_index(attributions), attributions.shape[1]
+def _attributions(models, X, reference, options):
+    """Attributions of each model to the columns that it sees itself."""
+    of_model = {
+        name: one_row_per_sample(explain(model, X, **{"groups": None} | options))
+        for name, model in models.items()
+    }
+    n_columns = {name: attributions.shape[1] for name, attributions in of_model.items()}
     check_same_columns(n_columns, reference)
-    return gini
+    return of_model
