@@ -29,8 +29,8 @@ ENCODERS = {
 }
 EPSILON = 0.1
 LAMBDA = 0.02
-EPSILONS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3)
-LAMBDAS = (0.001, 0.005, 0.01, 0.02, 0.03, 0.05)
+EPSILONS = (0.01, 0.02, 0.05, 0.08, 0.1, 0.15)
+LAMBDAS = (0.0005, 0.001, 0.005, 0.01, 0.02, 0.03)
 PROTOCOLS = ("paper's protocol", "exact solver")
 
 
@@ -56,11 +56,9 @@ def trained_as_in_the_paper(epsilon, alpha, seed):
 
 
 def solved_exactly(epsilon, alpha, seed):
-    """The optimum; the natural model of separable data needs a trace of a ridge to exist."""
-    ridge = {"alpha": 1e-6, "l1_ratio": 0} if epsilon == alpha == 0 else {}
-    return AdversarialLogisticRegression(
-        epsilon, **({"alpha": alpha, "l1_ratio": 1} | ridge), max_iter=1000
-    )
+    """The optimum; a trace of a ridge lets models without lambda exist on separable data."""
+    penalty = {"alpha": alpha, "l1_ratio": 1} if alpha else {"alpha": 1e-6, "l1_ratio": 0}
+    return AdversarialLogisticRegression(epsilon, **penalty, max_iter=1000)
 
 
 MAKERS = dict(zip(PROTOCOLS, (trained_as_in_the_paper, solved_exactly), strict=True))
@@ -151,31 +149,21 @@ def as_markdown(summary):
     return "\n".join(lines)
 
 
-def draw_curves(results, folder):
+def draw_curves(results, n_splits, folder):
     """Figure 3: Gini against accuracy along epsilon and along lambda."""
     figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-    results = results.assign(model=results.apply(kind, axis=1))
+    results = results[results["split"] < n_splits]
     for ax, (name, of_data) in zip(axes, results.groupby("data", sort=False), strict=True):
-        shared = of_data[
-            of_data["split"]
-            < of_data.groupby(["protocol", "epsilon", "lambda"])["split"].transform("max").min() + 1
-        ]
-        means = shared.groupby(["protocol", "model", "epsilon", "lambda"])[
-            ["accuracy", "gini"]
-        ].mean()
+        means = of_data.groupby(["protocol", "epsilon", "lambda"])[["accuracy", "gini"]].mean()
         for protocol, style in zip(PROTOCOLS, ("--", "-"), strict=True):
-            natural = means.loc[protocol, "n"]
-            for model, color, along in (("a", "tab:red", "epsilon"), ("l", "tab:blue", "lambda")):
-                curve = pd.concat([natural, means.loc[protocol, model]])
-                ax.plot(
-                    curve["accuracy"],
-                    curve["gini"],
-                    style,
-                    marker="o",
-                    ms=4,
-                    color=color,
-                    label=f"along {along}, {protocol}",
-                )
+            points = means.loc[protocol]
+            curves = {
+                "epsilon": (points.xs(0.0, level="lambda"), "tab:red"),
+                "lambda": (points.xs(0.0, level="epsilon"), "tab:blue"),
+            }
+            for along, (curve, color) in curves.items():
+                label = f"along {along}, {protocol}"
+                ax.plot(*curve.T.to_numpy(), style, marker="o", ms=4, color=color, label=label)
         ax.set(title=name.capitalize(), xlabel="accuracy", ylabel="mean Gini index of IG")
         ax.grid(alpha=0.3)
     axes[0].legend(fontsize=8)
@@ -225,7 +213,7 @@ def main():
     results.to_csv(folder / "tabular.csv", index=False, float_format="%.6f")
     table = as_markdown(summarize(results))
     (folder / "tabular.md").write_text(table + "\n", encoding="utf-8")
-    draw_curves(results, folder)
+    draw_curves(results, arguments.curve_splits, folder)
     draw_gains(folder)
     draw_impacts(folder)
     print(table)
