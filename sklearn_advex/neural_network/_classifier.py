@@ -118,7 +118,7 @@ class AdversarialNetClassifier(BaseAdversarialNetClassifier):
         Number of epochs trained for.
     n_features_in_ : int
         Number of features; for rows with several axes the product of their lengths.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Column names, where `X` has them.
 
     See Also
@@ -216,8 +216,8 @@ class AdversarialNetClassifier(BaseAdversarialNetClassifier):
 class AdversarialCNNClassifier(BaseAdversarialNetClassifier):
     """A convolutional network for images, trained against an adversary.
 
-    :class:`AdversarialNetClassifier` with the network of the paper [1]_ as its module, built for
-    the images that it sees. Images are arrays of shape (n, h, w), (n, h, w, c) or (n, c, h, w), or
+    :class:`AdversarialNetClassifier` [2]_ with the network of the paper [1]_ as its module, built
+    for the images that it sees. Images are arrays of shape (n, h, w), (n, h, w, c) or (n, c, h, w), or
     flat rows (n, d).
 
     Values must lie within `clip`: 8-bit images are not scaled behind your back, pass ``X / 255``,
@@ -325,7 +325,7 @@ class AdversarialCNNClassifier(BaseAdversarialNetClassifier):
         Number of epochs trained for.
     n_features_in_ : int
         Number of features; for rows with several axes the product of their lengths.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Column names, where `X` has them.
 
     See Also
@@ -336,6 +336,12 @@ class AdversarialCNNClassifier(BaseAdversarialNetClassifier):
     ----------
     .. [1] P. Chalasani, J. Chen, A. R. Chowdhury, S. Jha, X. Wu. "Concise Explanations of Neural
        Networks using Adversarial Training". ICML 2020. https://arxiv.org/abs/1810.06583
+
+    .. [2] A. Madry, A. Makelov, L. Schmidt, D. Tsipras, A. Vladu. "Towards Deep Learning Models
+       Resistant to Adversarial Attacks". ICLR 2018. https://arxiv.org/abs/1706.06083
+
+    .. [3] E. Wong, L. Rice, J. Z. Kolter. "Fast is Better than Free: Revisiting Adversarial
+       Training". ICLR 2020. https://arxiv.org/abs/2001.03994
 
     Examples
     --------
