@@ -217,8 +217,8 @@ class AdversarialCNNClassifier(BaseAdversarialNetClassifier):
     """A convolutional network for images, trained against an adversary.
 
     :class:`AdversarialNetClassifier` [2]_ with the network of the paper [1]_ as its module, built
-    for the images that it sees. Images are arrays of shape (n, h, w), (n, h, w, c) or (n, c, h, w), or
-    flat rows (n, d).
+    for the images that it sees. Images are arrays of shape (n, h, w), (n, h, w, c) or
+    (n, c, h, w), or flat rows (n, d).
 
     Values must lie within `clip`: 8-bit images are not scaled behind your back, pass ``X / 255``,
     or ``clip=(0, 255)`` with `epsilon` in the same units.
