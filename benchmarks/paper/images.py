@@ -69,12 +69,12 @@ class Schedule:
 
 
 def quick(epsilon):
-    shared = {"batch_size": 50, "lr": 1e-3, "lr_schedule": "linear"}
+    shared = {"batch_size": 128, "lr": 1e-3, "lr_schedule": "linear"}
     return Schedule(
-        n_train=10_000,
+        n_train=N_TRAIN,
         n_explained=1000,
-        natural=shared | {"max_epochs": 4},
-        adversarial=shared | {"max_epochs": 5, "attack_steps": 7, "epsilon_warmup": 0.4},
+        natural=shared | {"max_epochs": 2},
+        adversarial=shared | {"max_epochs": 3, "attack_steps": 5, "epsilon_warmup": 0.4},
     )
 
 

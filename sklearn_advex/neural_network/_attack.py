@@ -4,7 +4,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from torch.nn import functional
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class ProjectedGradientDescent:
         Whether to start anywhere in the box rather than at the input. Draws from torch's global
         random state.
     clip : tuple (low, high) of Tensors that broadcast to inputs, or None
-        The valid inputs; None where all are valid.
+        The valid inputs; None where all are valid. An input beyond is not moved further out.
     """
 
     epsilon: torch.Tensor
@@ -74,7 +73,8 @@ class ProjectedGradientDescent:
         low, high = X - epsilon, X + epsilon
         if self.clip is None:
             return low, high
-        return low.clamp_(*self.clip), high.clamp_(*self.clip)
+        least, most = torch.minimum(self.clip[0], X), torch.maximum(self.clip[1], X)
+        return low.clamp_(least, most), high.clamp_(least, most)
 
 
 def strongest_attack(attack, logits_of, X, y, n_restarts):
@@ -121,11 +121,18 @@ def _judge(logits_of, X, y):
 
 
 def _loss_gradient(logits_of, Z, y):
-    """Gradient of each row's own cross-entropy with respect to that row."""
+    """Gradient of each row's own cross-entropy with respect to that row, up to a positive factor.
+
+    The cross-entropy is the softplus of the lead of all rivals together over the true class. The
+    gradient of the lead has the same direction, and does not vanish in float32 where the model is
+    sure.
+    """
     with torch.enable_grad():
         probe = Z.detach().requires_grad_()
-        loss = functional.cross_entropy(logits_of(probe).float(), y, reduction="sum")
-        return torch.autograd.grad(loss, probe)[0]
+        logits = logits_of(probe).float()
+        own = logits.gather(1, y[:, None]).squeeze(1)
+        rivals = logits.scatter(1, y[:, None], -torch.inf).logsumexp(dim=1)
+        return torch.autograd.grad((rivals - own).sum(), probe)[0]
 
 
 @contextmanager

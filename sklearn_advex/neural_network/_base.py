@@ -8,8 +8,8 @@ import torch
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import accuracy_score
-from sklearn.utils import check_random_state, gen_batches
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils import check_random_state, column_or_1d, gen_batches
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sklearn_advex._perturbation import resolve_epsilon
 from sklearn_advex._utils._frames import frame_like
@@ -40,9 +40,10 @@ from sklearn_advex.neural_network._data import (
 from sklearn_advex.neural_network._device import resolve_device, seeded
 from sklearn_advex.neural_network._modules import class_logits
 from sklearn_advex.neural_network._nested_params import NestedParamsMixin
+from sklearn_advex.neural_network._net import DivergenceError, Schedule
 from sklearn_advex.neural_network._persistence import PersistenceMixin
 from sklearn_advex.neural_network._schedules import LR_SCHEDULES
-from sklearn_advex.neural_network._training import build_net, training_data
+from sklearn_advex.neural_network._training import build_net, configure_net, training_data
 
 _BLOCK_SIZE = 256  # rows that are predicted or attacked at a time
 
@@ -64,7 +65,7 @@ class BaseAdversarialNetClassifier(
         "attack_steps": [Interval(Integral, 1, None, closed="left")],
         "attack_step_size": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
         "random_start": ["boolean"],
-        "clip": [tuple, list, None],
+        "clip": [tuple, "array-like", None],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "epsilon_warmup": [Interval(Real, 0, 1, closed="both")],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
@@ -112,17 +113,19 @@ class BaseAdversarialNetClassifier(
         """
         is_continued = self.warm_start and hasattr(self, "net_")
         rows = self._prepare(X, y, sample_weight, None, is_continued)
-        if is_continued:
-            return self._train(rows, self.max_epochs)
-        run, saved = find_run(self, rows)
-        self._initialize(saved.get("seed"))
+        run, saved = (None, {}) if is_continued else find_run(self, rows)
+        if not is_continued:
+            self._initialize(saved.get("seed"))
+        schedule = Schedule(self.n_iter_, self.max_epochs)
         if saved:
             resume_run(self.net_, saved)
-        return self._train(rows, self.max_epochs - self.n_iter_, run)
+        return self._train(rows, schedule.last_epoch - self.n_iter_, schedule, run)
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
-        """Train the module for one more epoch.
+        """Train the module for one more epoch, at the learning rate `lr` against the full attack.
+
+        Schedule and warm-up belong to :meth:`fit`. The optimizer keeps its state from call to call.
 
         Parameters
         ----------
@@ -264,7 +267,11 @@ class BaseAdversarialNetClassifier(
         rows = self._check_inputs(X)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, rows, ensure_non_negative=True)
-        _, stands = self._worst_case(rows, y, epsilon, steps, restarts)
+        y = column_or_1d(y)
+        check_consistent_length(rows, y)
+        stands = np.isin(y, self.classes_)  # no label that is new can be predicted
+        if stands.any():
+            _, stands[stands] = self._worst_case(rows[stands], y[stands], epsilon, steps, restarts)
         return float(accuracy_score(np.ones_like(stands), stands, sample_weight=sample_weight))
 
     @property
@@ -276,6 +283,11 @@ class BaseAdversarialNetClassifier(
     def device_(self):
         """Where the module is; the CPU where a pickled model finds no GPU."""
         return torch.device(self.net_.device)
+
+    @property
+    def precision_(self):
+        """What the training computes with, "float32" or "bfloat16"."""
+        return "float32" if self.net_.autocast_dtype is None else "bfloat16"
 
     @property
     def history_(self):
@@ -291,31 +303,37 @@ class BaseAdversarialNetClassifier(
         """Flat rows of new data for a fitted model."""
         check_is_fitted(self)
         rows = check_rows(self, X, reset=False)
+        self._check_shape(X)
+        check_range(rows, resolve_clip(self.clip, self.n_features_in_), slack=1.0)
+        return rows
+
+    def _check_shape(self, X):
         given = row_shape(X)
         if not self._layout.accepts(given):
             raise ValueError(
                 f"X has rows of shape {given}, but the model was fitted on rows of shape"
                 f" {self._layout.given}: pass these, or flat rows."
             )
-        return rows
 
     def _prepare(self, X, y, sample_weight, classes, is_continued):
         """Validate training data; for a new model also learn about the data what it must know."""
+        if not is_continued:
+            vars(self).pop("net_", None)  # what an earlier fit learned does not go with new data
         rows, y = check_rows(self, X, reset=not is_continued, y=y)
         if is_continued:
-            self._check_inputs(X)
+            self._check_shape(X)
         else:
             self.classes_ = check_classes(y, classes)
             self._layout = self._row_layout(row_shape(X))
             self.feature_means_ = rows.mean(axis=0, dtype=np.float64)
         self.epsilon_ = self._resolve_epsilon(self.epsilon)
         check_range(rows, resolve_clip(self.clip, self.n_features_in_))
-        weight = row_weights(sample_weight, self.class_weight, y, rows)
+        weight = row_weights(sample_weight, self.class_weight, y, self.classes_, rows)
         return LabelledRows(rows, label_positions(y, self.classes_, rows), weight)
 
     def _resolve_epsilon(self, epsilon):
         """One half-width per feature, from whatever shape."""
-        if np.ndim(epsilon) > 1 and np.shape(epsilon) == self._layout.given:
+        if np.ndim(epsilon) > 1 and self._layout.accepts(np.shape(epsilon)):
             epsilon = np.reshape(epsilon, -1)
         names = getattr(self, "feature_names_in_", None)
         return resolve_epsilon(epsilon, self.n_features_in_, names)
@@ -326,15 +344,21 @@ class BaseAdversarialNetClassifier(
             seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self._seed = seed
         device = resolve_device(self.device)
-        with seeded(seed, device):
+        with seeded(seed):
             self.net_ = build_net(self, device, self._layout.module_shape, self.classes_.size)
-        self.precision_ = "float32" if self.net_.autocast_dtype is None else "bfloat16"
+        configure_net(self.net_, self)
 
-    def _train(self, rows, n_epochs, run=None):
-        self.net_.attack, self.net_.run = self._training_attack(), run
+    def _train(self, rows, n_epochs, schedule=None, run=None):
+        net = self.net_
+        configure_net(net, self)
+        net.attack, net.schedule, net.run = self._training_attack(), schedule, run
         data = training_data(rows, self._layout, self.device_, self.validation_fraction, self._seed)
-        with seeded(self._seed, self.device_):
-            self.net_.partial_fit(data, epochs=n_epochs)
+        try:
+            with seeded(self._seed), torch.inference_mode(False):
+                net.partial_fit(data, epochs=n_epochs)
+        except DivergenceError:
+            del self.net_
+            raise
         self.module_.eval()
         if self.net_.was_interrupted:
             warnings.warn(
@@ -375,7 +399,7 @@ class BaseAdversarialNetClassifier(
         check_count(restarts, "restarts")
         attack = self._adversary(epsilon, 2.5 / steps * epsilon, steps)
         perturbed, stands = np.empty_like(rows), np.empty(len(rows), dtype=bool)
-        with seeded(self._seed, self.device_), frozen(self.module_):
+        with torch.inference_mode(False), seeded(self._seed), frozen(self.module_):
             for block in gen_batches(len(rows), _BLOCK_SIZE):
                 inputs, fooled = strongest_attack(
                     attack, self._logits, self._as_inputs(rows[block]), positions[block], restarts
@@ -394,7 +418,7 @@ class BaseAdversarialNetClassifier(
         return np.concatenate(blocks).astype(np.float64)
 
     def _logits(self, inputs):
-        return class_logits(self.module_(inputs))
+        return class_logits(self.module_(inputs.clone()))  # a module may write to its input
 
     def _as_inputs(self, rows):
         """Flat rows, or one of them, as a new tensor that the module takes."""

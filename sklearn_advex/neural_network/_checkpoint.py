@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from skorch.callbacks import Callback
+from torch import nn
 
 from sklearn_advex.neural_network._net_state import net_state, restore_net
 from sklearn_advex.neural_network._persistence import qualified_name
@@ -168,6 +169,9 @@ def _identity(estimator, rows):
         run["random_state"] = estimator.random_state
     if estimator.lr_schedule is not None or estimator.epsilon_warmup > 0:
         run["max_epochs"] = estimator.max_epochs
+    if isinstance(estimator.module, nn.Module):
+        weights = estimator.module.state_dict().values()
+        run["weights of module"] = [_digest(part.detach().cpu().numpy()) for part in weights]
     digests = {f"data {name}": _digest(part) for name, part in rows._asdict().items()}
     return {name: _text(value) for name, value in run.items()} | digests
 

@@ -1,5 +1,6 @@
 """Data as networks need them: flat rows of float32, positions of classes, weights of mean 1."""
 
+import math
 from numbers import Integral
 from typing import NamedTuple
 
@@ -59,24 +60,28 @@ def check_rows(estimator, X, *, reset, **targets):
     """
     if not (hasattr(X, "columns") or issparse(X)) and len(row_shape(X)) > 1:
         X = np.asarray(X)
-        X = X.reshape(len(X), -1)
+        X = X.reshape(len(X), math.prod(X.shape[1:]))
     options = {"dtype": np.float32, "force_writeable": True}
     with np.errstate(over="ignore"):  # what is too large for float32 becomes an error
         return validate_data(estimator, X, reset=reset, **options, **targets)
 
 
-def check_range(rows, clip):
+def check_range(rows, clip, slack=0.0):
     """Raise a ValueError if a value lies outside the range of valid inputs.
 
     Parameters
     ----------
     rows : ndarray of shape (n_samples, n_features)
     clip : tuple (low, high) of ndarray of float32 of shape (n_features,), or None
+    slack : float, default=0.0
+        How far outside is still allowed, in widths of the range: new data may exceed what the
+        training data span, but they are not in other units.
     """
     if clip is None:
         return
     lowest, highest = rows.min(axis=0), rows.max(axis=0)
-    if (lowest < clip[0]).any() or (highest > clip[1]).any():
+    room = slack * (clip[1] - clip[0]).max()
+    if (lowest < clip[0] - room).any() or (highest > clip[1] + room).any():
         raise ValueError(
             f"X has values from {lowest.min():.6g} to {highest.max():.6g}, outside"
             f" clip=({clip[0].min():.6g}, {clip[1].max():.6g}), the range of valid inputs. Scale X"
@@ -108,10 +113,10 @@ def resolve_clip(clip, n_features):
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"clip must be None or (low, high), two numbers or two arrays of {n_features} numbers;"
-            f" got {clip!r}."
+            f" got {clip!r:.100}."
         ) from error
-    if not (low < high).all():
-        raise ValueError(f"clip must be (low, high) with low below high, got {clip!r}.")
+    if not (low <= high).all():
+        raise ValueError(f"clip must be (low, high) with low below high, got {clip!r:.100}.")
     return low, high
 
 
@@ -169,7 +174,7 @@ def label_positions(y, classes, X):
     return np.array([position_of[label] for label in labels], dtype=np.int64)
 
 
-def row_weights(sample_weight, class_weight, y, X):
+def row_weights(sample_weight, class_weight, y, classes, X):
     """The product of both kinds of weights, scaled to a mean of 1.
 
     Parameters
@@ -178,6 +183,8 @@ def row_weights(sample_weight, class_weight, y, X):
     class_weight : dict, "balanced" or None
     y : ndarray of shape (n_samples,)
         Class labels.
+    classes : ndarray of shape (n_classes,)
+        All classes, some of which may not be in `y`.
     X : ndarray of shape (n_samples, n_features)
 
     Returns
@@ -185,12 +192,26 @@ def row_weights(sample_weight, class_weight, y, X):
     ndarray of float32 of shape (n_samples,)
     """
     weight = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    weight = weight * compute_sample_weight(class_weight, y)
-    if not (np.isfinite(weight).all() and weight.any()):
-        raise ValueError(
-            "sample_weight and class_weight must be finite, and above 0 for at least one row."
-        )
+    of_class = _class_weights(class_weight, y, classes)
+    if not (np.isfinite(weight).all() and np.isfinite(of_class).all() and (of_class >= 0).all()):
+        raise ValueError("sample_weight and class_weight must be finite and not negative.")
+    if not (weight * (of_class > 0)).any():
+        raise ValueError("sample_weight and class_weight must be above 0 for at least one row.")
+    weight = weight / weight.max() * (of_class / of_class.max())
     return (weight / weight.mean()).astype(np.float32)
+
+
+def _class_weights(class_weight, y, classes):
+    """The weight of each row's class."""
+    if not isinstance(class_weight, dict):
+        return compute_sample_weight(class_weight, y)
+    unknown = set(class_weight).difference(classes.tolist())
+    if unknown:
+        raise ValueError(
+            f"class_weight names classes that are not in y: {sorted(unknown, key=str)[:5]}. The"
+            f" classes are {classes.tolist()}."
+        )
+    return np.array([class_weight.get(label, 1.0) for label in y.tolist()], dtype=np.float64)
 
 
 def check_count(number, name):

@@ -97,15 +97,13 @@ def _multiplies_bfloat16(device):
 
 
 @contextmanager
-def seeded(seed, device):
-    """Seed torch's global random state in a context, and leave it as found.
+def seeded(seed):
+    """Seed torch's global random state, of all devices, in a context, and leave it as found.
 
     Parameters
     ----------
     seed : int
-    device : torch.device
-        Whose state is seeded next to that of the CPU.
     """
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         yield

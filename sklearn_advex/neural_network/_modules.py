@@ -87,7 +87,8 @@ def _try(module, row_shape, n_classes):
     was_training = module.training
     try:
         with torch.no_grad():
-            outputs = module.eval()(torch.zeros(2, *row_shape))
+            zeros = torch.zeros(2, *row_shape, dtype=torch.float32, device=_device_of(module))
+            outputs = module.eval()(zeros)
     except RuntimeError as error:
         raise ValueError(
             f"module={name} does not take rows of shape {tuple(row_shape)}, the shape of one row of"
@@ -107,6 +108,10 @@ def _try(module, row_shape, n_classes):
             f"module={name} returns probabilities, but the loss and predict_proba expect logits and"
             " would apply the softmax a second time: leave out the last layer (softmax or sigmoid)."
         )
+
+
+def _device_of(module):
+    return next((parameter.device for parameter in module.parameters()), None)
 
 
 def _are_probabilities(module, outputs):

@@ -62,6 +62,34 @@ class Batch(tuple):
         return batch
 
 
+class Schedule(NamedTuple):
+    """The epochs over which learning rate and attack change.
+
+    Attributes
+    ----------
+    n_before : int
+        Number of epochs trained for before.
+    n_epochs : int
+        Number of epochs of the schedule.
+    """
+
+    n_before: int
+    n_epochs: int
+
+    @property
+    def last_epoch(self):
+        """Number of epochs trained for when the schedule is through."""
+        return self.n_before + self.n_epochs
+
+    def progress(self, n_trained):
+        """The share of the schedule that is done after a number of epochs, a float in [0, 1]."""
+        return min(1.0, max(0.0, (n_trained - self.n_before) / self.n_epochs))
+
+
+class DivergenceError(ValueError):
+    """The loss is not finite."""
+
+
 class BatchIterator:
     """Batches cut from tensors that are in memory as a whole; no worker, no copy to a device.
 
@@ -117,6 +145,13 @@ class AdversarialNet(NeuralNetClassifier):
         Rows of a batch that are attacked at a time.
     seed : int
         Seed of the random numbers of each epoch.
+
+    Attributes
+    ----------
+    schedule : Schedule or None
+        The epochs that `lr_factor` and `epsilon_warmup` refer to; None for full size throughout.
+    asked_for : tuple (callbacks, is_verbose) or None
+        The wishes of the estimator that the present callbacks are the answer to.
     """
 
     # A net that was pickled on a GPU can be read without one: skorch moves these to where it is.
@@ -142,6 +177,8 @@ class AdversarialNet(NeuralNetClassifier):
         self.autocast_dtype = autocast_dtype
         self.rows_per_attack = rows_per_attack
         self.seed = seed
+        self.schedule = None
+        self.asked_for = None
 
     @property
     def _default_callbacks(self):
@@ -218,9 +255,10 @@ class AdversarialNet(NeuralNetClassifier):
         try:
             return super().fit_loop(X, y, epochs, **fit_params)
         except KeyboardInterrupt:
-            self.was_interrupted = True
-            if "train_loss" not in self.history[-1]:
-                self.history.pop()  # the line of an epoch that did not end
+            # A callback that ends the training, like early stopping, waits for the epoch's end.
+            if not self.history or "train_loss" not in self.history[-1]:
+                self.was_interrupted = True
+                del self.history[-1:]
             raise
 
     def on_epoch_begin(self, net, **kwargs):
@@ -259,14 +297,17 @@ class AdversarialNet(NeuralNetClassifier):
         ValueError
             If the loss is not finite.
         """
-        progress = min(1.0, self.n_steps / (self.max_epochs * self.steps_per_epoch))
-        self._set_learning_rate(progress)
+        scale = 1.0
+        if self.schedule is not None:
+            progress = self.schedule.progress(self.n_steps / self.steps_per_epoch)
+            self._set_learning_rate(progress)
+            scale = self._attack_scale(progress)
         learned, kind = batch, "clean"
         if self.attack is not None:
-            learned, kind = self._attacked(batch, "train", self._attack_scale(progress))
+            learned, kind = self._attacked(batch, "train", scale)
         step = super().train_step(learned, **fit_params)
         if not step["loss"].isfinite():
-            raise ValueError(
+            raise DivergenceError(
                 f"The training diverged in epoch {len(self.history)}: the loss is not finite. Lower"
                 f" lr={self.lr}, or scale X."
             )
@@ -342,7 +383,8 @@ class AdversarialNet(NeuralNetClassifier):
         """Logits of all classes, computed as `autocast_dtype` allows, in the weights' own type."""
         enabled = self.autocast_dtype is not None
         with torch.autocast(torch.device(self.device).type, self.autocast_dtype, enabled):
-            return class_logits(self.module_(X)).to(X.dtype)
+            # a module may write to its input
+            return class_logits(self.module_(X.clone())).to(X.dtype)
 
     def _penalty(self):
         if self.alpha == 0:

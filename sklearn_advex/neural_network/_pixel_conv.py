@@ -38,7 +38,8 @@ class PixelConv2d(nn.Conv2d):
         -------
         Tensor of shape (n_samples, out_channels, ...)
         """
-        if X.requires_grad and not self.weight.requires_grad and X.device.type == "cpu":
+        is_attack = X.requires_grad and not (self.weight.requires_grad or self.bias.requires_grad)
+        if is_attack and X.device.type == "cpu" and X.ndim == 4:
             return _PixelConvolution.apply(X, self.weight, self.bias, self.padding)
         return super().forward(X)
 

@@ -29,7 +29,6 @@ def build_net(estimator, device, row_shape, n_classes):
     -------
     AdversarialNet
     """
-    schedule = estimator.lr_schedule
     net = AdversarialNet(
         partial(
             build_module,
@@ -42,25 +41,45 @@ def build_net(estimator, device, row_shape, n_classes):
         optimizer=estimator.optimizer,
         lr=estimator.lr,
         max_epochs=estimator.max_epochs,
-        batch_size=estimator.batch_size,
         train_split=None,
-        callbacks=_callbacks(estimator),
         device=str(device),
         verbose=0,
         classes=range(n_classes),
-        epsilon_warmup=estimator.epsilon_warmup,
-        alpha=estimator.alpha,
-        lr_factor=LR_SCHEDULES[schedule] if isinstance(schedule, str) else schedule,
         seed=estimator._seed,
         **{f"optimizer__{k}": v for k, v in estimator._nested_params("optimizer__").items()},
     )
     net.initialize()
+    # L-BFGS takes gradients for one flat vector, which those of channels-last weights are not.
+    if len(row_shape) == 3 and not isinstance(net.optimizer_, torch.optim.LBFGS):
+        net.module_.to(memory_format=torch.channels_last)
+    return net
+
+
+def configure_net(net, estimator):
+    """Give a net the parameters of an estimator that can change between two trainings.
+
+    Parameters
+    ----------
+    net : AdversarialNet
+    estimator : AdversarialNetClassifier
+    """
+    schedule = estimator.lr_schedule
+    net.lr_factor = LR_SCHEDULES[schedule] if isinstance(schedule, str) else schedule
+    net.batch_size = estimator.batch_size
+    net.epsilon_warmup = estimator.epsilon_warmup
+    net.alpha = estimator.alpha
+    device = torch.device(net.device)
     precision = resolve_precision(estimator.precision, device, net.module_)
     net.autocast_dtype = torch.bfloat16 if precision == "bfloat16" else None
     net.rows_per_attack = rows_per_attack(estimator.batch_size, precision, device, net.module_)
-    if len(row_shape) == 3:
-        net.module_.to(memory_format=torch.channels_last)
-    return net
+    for group in net.optimizer_.param_groups:
+        group["lr"] = group.pop("initial_lr", group["lr"])  # from before the schedule
+    if net.lr != estimator.lr:
+        net.set_params(lr=estimator.lr)
+    asked_for = (estimator.callbacks, bool(estimator.verbose))
+    if net.asked_for != asked_for:
+        net.asked_for, net.callbacks = asked_for, _callbacks(estimator)
+        net.initialize_callbacks()
 
 
 def training_data(rows, layout, device, validation_fraction, seed):
