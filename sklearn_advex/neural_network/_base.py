@@ -299,6 +299,10 @@ class BaseAdversarialNetClassifier(
         """Number of epochs that the module was trained for."""
         return len(self.history_)
 
+    def __sklearn_is_fitted__(self):
+        """Whether there is a trained module: a training that diverged leaves none."""
+        return hasattr(self, "net_")
+
     def _check_inputs(self, X):
         """Flat rows of new data for a fitted model."""
         check_is_fitted(self)
@@ -338,6 +342,7 @@ class BaseAdversarialNetClassifier(
         names = getattr(self, "feature_names_in_", None)
         return resolve_epsilon(epsilon, self.n_features_in_, names)
 
+    @torch.inference_mode(False)
     def _initialize(self, seed=None):
         """Build module and optimizer anew, from `random_state` or a seed drawn from it before."""
         if seed is None:
@@ -348,13 +353,14 @@ class BaseAdversarialNetClassifier(
             self.net_ = build_net(self, device, self._layout.module_shape, self.classes_.size)
         configure_net(self.net_, self)
 
+    @torch.inference_mode(False)
     def _train(self, rows, n_epochs, schedule=None, run=None):
         net = self.net_
         configure_net(net, self)
         net.attack, net.schedule, net.run = self._training_attack(), schedule, run
         data = training_data(rows, self._layout, self.device_, self.validation_fraction, self._seed)
         try:
-            with seeded(self._seed), torch.inference_mode(False):
+            with seeded(self._seed):
                 net.partial_fit(data, epochs=n_epochs)
         except DivergenceError:
             del self.net_
@@ -390,6 +396,7 @@ class BaseAdversarialNetClassifier(
             None if clip is None else tuple(self._as_inputs(bound) for bound in clip),
         )
 
+    @torch.inference_mode(False)
     def _worst_case(self, rows, y, epsilon, steps, restarts):
         """The rows under attack, and whether each is still classified correctly."""
         positions = torch.from_numpy(label_positions(y, self.classes_, rows)).to(self.device_)
@@ -399,7 +406,7 @@ class BaseAdversarialNetClassifier(
         check_count(restarts, "restarts")
         attack = self._adversary(epsilon, 2.5 / steps * epsilon, steps)
         perturbed, stands = np.empty_like(rows), np.empty(len(rows), dtype=bool)
-        with torch.inference_mode(False), seeded(self._seed), frozen(self.module_):
+        with seeded(self._seed), frozen(self.module_):
             for block in gen_batches(len(rows), _BLOCK_SIZE):
                 inputs, fooled = strongest_attack(
                     attack, self._logits, self._as_inputs(rows[block]), positions[block], restarts

@@ -171,3 +171,24 @@ def test_an_attack_works_where_gradients_are_switched_off():
         quiet = attack.perturb(model, X, y)
     assert torch.equal(quiet, attack.perturb(model, X, y))
     assert not torch.equal(quiet, X)
+
+
+def test_a_model_that_is_sure_is_attacked_like_one_that_is_not():
+    model, X = network(), torch.rand(200, 6)
+    y = model(X).argmax(dim=1)
+    n_fooled = []
+    for factor in (1, 1e3):
+        model[2].weight.data *= factor
+        model[2].bias.data *= factor
+        torch.manual_seed(0)
+        _, is_fooled = strongest_attack(box_attack(0.15), model, X, y, 1)
+        n_fooled.append(int(is_fooled.sum()))
+    assert n_fooled[0] > 0
+    assert n_fooled[1] == pytest.approx(n_fooled[0], abs=3)
+
+
+def test_an_input_outside_of_clip_is_not_moved_further_out():
+    X, y = torch.full((4, 6), 1.3), torch.arange(4) % 3
+    Z = box_attack(0.1).perturb(network(), X, y)
+    assert (Z <= 1.3).all()
+    assert (Z - X).abs().max() <= 0.1 + 1e-6

@@ -203,6 +203,15 @@ def test_the_data_of_the_user_are_never_written_to(digits):
         model.fit(X, y).predict(X)
 
 
+def test_a_module_may_write_to_its_input(iris):
+    def in_place(n_features, n_classes):
+        return nn.Sequential(nn.ReLU(inplace=True), nn.Linear(n_features, n_classes))
+
+    X, y = iris
+    moved = net(in_place).fit(X, y).perturb(X, y) - X
+    assert np.abs(moved).max() <= 0.1 + 1e-6
+
+
 def test_an_instance_is_copied_and_its_weights_are_the_start(iris):
     X, y = iris
     instance = multilayer_perceptron(4, 3)
@@ -380,6 +389,47 @@ def test_a_wrong_number_of_channels_is_named(digits):
     three = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.LazyLinear(10))
     with pytest.raises(ValueError, match=r"does not take rows of shape \(1, 8, 8\).*3 channels"):
         AdversarialCNNClassifier(three).fit(X, y)
+
+
+@pytest.mark.parametrize("class_weight", [{0: -5.0}, {0: np.inf}, {"zero": 1.0}], ids=str)
+def test_class_weights_are_checked(digits, class_weight):
+    with pytest.raises(ValueError, match="class_weight"):
+        cnn(class_weight=class_weight).fit(*digits)
+
+
+def test_huge_weights_weigh_like_small_ones(digits):
+    models = [cnn().fit(*digits, sample_weight=np.full(400, w)) for w in (1.0, 1e307)]
+    assert np.array_equal(*(model.predict_proba(digits[0]) for model in models))
+
+
+def test_class_weights_may_name_classes_that_a_batch_lacks(iris):
+    X, y = iris
+    net(class_weight={0: 2.0, 2: 3.0}).partial_fit(X[:50], y[:50], classes=[0, 1, 2])
+
+
+def test_images_in_other_units_are_refused_later_too(digits):
+    X, y = digits
+    model = cnn().fit(X, y)
+    with pytest.raises(ValueError, match=r"outside clip=\(0, 1\)"):
+        model.predict((X * 255).astype(np.uint8))
+    model.predict(X * 1.2)
+
+
+def test_labels_that_are_new_count_as_mistakes(digits):
+    X, y = digits
+    model = cnn().fit(X[y < 9], y[y < 9])
+    expected = model.adversarial_score(X[y < 9], y[y < 9]) * np.mean(y < 9)
+    assert model.adversarial_score(X, y) == pytest.approx(expected, abs=0.01)
+
+
+def test_no_rows_are_a_clear_error(digits):
+    with pytest.raises(ValueError, match="0 sample"):
+        cnn().fit(*digits).predict(np.empty((0, 8, 8)))
+
+
+def test_training_and_attack_work_in_inference_mode(iris):
+    with torch.inference_mode():
+        net().fit(*iris).perturb(*iris)
 
 
 @pytest.mark.parametrize("weights", [np.zeros(400), np.full(400, np.nan)], ids=["zero", "nan"])

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from skorch.callbacks import Callback, EpochScoring
+from sklearn.exceptions import NotFittedError
+from skorch.callbacks import Callback, EarlyStopping, EpochScoring
 from torch import nn
 
-from sklearn_advex import AdversarialNetClassifier
+from sklearn_advex import AdversarialCNNClassifier, AdversarialNetClassifier
 from sklearn_advex.neural_network._net import BatchIterator, LabelledTensors
 
 
@@ -335,3 +336,55 @@ def test_progress_is_one_line_with_epoch_accuracies_and_time_left(capsys):
         assert part in last
     net(batch_size=20).fit(X, y)
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_schedule_is_for_fit_and_starts_anew_when_warm():
+    X, y = two_clouds()
+    model = net(lr_schedule="linear", warm_start=True).fit(X, y)
+    ends = [weights_of(model), weights_of(model.partial_fit(X, y)), weights_of(model.fit(X, y))]
+    steps = [np.abs(ends[1] - ends[0]).max(), np.abs(ends[2] - ends[1]).max()]
+    assert min(steps) > 1e-3
+    assert model.net_.optimizer_.param_groups[0]["initial_lr"] == 0.01
+
+
+def test_a_warm_start_honours_what_has_changed():
+    X, y = two_clouds()
+    model = net(warm_start=True).fit(X, y)
+    before = weights_of(model)
+    calls = []
+
+    class Spy(Callback):
+        def on_batch_end(self, net, batch, **kwargs):
+            calls.append(len(batch[0]))
+
+    model.set_params(lr=1e-12, batch_size=20, callbacks=[Spy()], max_epochs=2).fit(X, y)
+    assert np.allclose(weights_of(model), before, atol=1e-8)
+    assert calls == [20] * 6
+
+
+def test_early_stopping_is_no_interruption():
+    X, y = two_clouds()
+    stop = EarlyStopping(monitor="train_loss", patience=2, threshold=10)
+    assert net(max_epochs=50, callbacks=[stop]).fit(X, y).n_iter_ < 10
+
+
+def test_lbfgs_trains_images():
+    X, y = two_clouds(40, 64)
+    module = AdversarialCNNClassifier(
+        module__n_filters=(2,),
+        module__n_hidden=4,
+        clip=None,
+        optimizer=torch.optim.LBFGS,
+        max_epochs=1,
+        random_state=0,
+    )
+    assert module.fit(X, y).n_iter_ == 1
+
+
+def test_a_diverged_model_is_no_fitted_model():
+    X, y = two_clouds()
+    model = net(lr=1e30, max_epochs=20)
+    with pytest.raises(ValueError, match="diverged"):
+        model.fit(1e3 * X, y)
+    with pytest.raises(NotFittedError):
+        model.predict(X)
