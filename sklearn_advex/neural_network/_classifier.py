@@ -84,7 +84,8 @@ class AdversarialNetClassifier(BaseAdversarialNetClassifier):
     callbacks : list of skorch callbacks or None, default=None
         What is called along the training, for example a :class:`TrainingCheckpoint`.
     warm_start : bool, default=False
-        Whether `fit` goes on with the module as it is.
+        Whether `fit` goes on with the module and the optimizer as they are, over `max_epochs` more
+        epochs with the parameters of now (all but `module` and `optimizer`).
     random_state : int, RandomState instance or None, default=None
         Determines initial weights, order of the rows, random starts and dropout. Torch's global
         random state is left as found.
@@ -109,7 +110,8 @@ class AdversarialNetClassifier(BaseAdversarialNetClassifier):
     epsilon_ : ndarray of shape (n_features,)
         Half-width of the allowed change per feature.
     feature_means_ : ndarray of shape (n_features,)
-        Means of the training inputs; the baseline "mean" of :meth:`explain`.
+        Means of the training inputs, those of the first call of `partial_fit`; the baseline "mean"
+        of :meth:`explain`.
     device_ : torch.device
         Where the module is.
     precision_ : {"float32", "bfloat16"}
@@ -289,7 +291,8 @@ class AdversarialCNNClassifier(BaseAdversarialNetClassifier):
     callbacks : list of skorch callbacks or None, default=None
         What is called along the training, for example a :class:`TrainingCheckpoint`.
     warm_start : bool, default=False
-        Whether `fit` goes on with the module as it is.
+        Whether `fit` goes on with the module and the optimizer as they are, over `max_epochs` more
+        epochs with the parameters of now (all but `module` and `optimizer`).
     random_state : int, RandomState instance or None, default=None
         Determines initial weights, order of the rows, random starts and dropout. Torch's global
         random state is left as found.
@@ -316,7 +319,8 @@ class AdversarialCNNClassifier(BaseAdversarialNetClassifier):
     epsilon_ : ndarray of shape (n_features,)
         Half-width of the allowed change per feature.
     feature_means_ : ndarray of shape (n_features,)
-        Means of the training inputs; the baseline "mean" of :meth:`explain`.
+        Means of the training inputs, those of the first call of `partial_fit`; the baseline "mean"
+        of :meth:`explain`.
     device_ : torch.device
         Where the module is.
     precision_ : {"float32", "bfloat16"}

@@ -28,7 +28,7 @@ _NOT_FOLLOWED = (
 
 
 def attribute_network(model, X, y, *, method, output, target, baseline, n_steps, batch_size):
-    """Attribute the outputs of a network, all but DeepSHAP by captum's public methods.
+    """Attribute the outputs of a network; all but the two that sum up by captum's public methods.
 
     Parameters
     ----------

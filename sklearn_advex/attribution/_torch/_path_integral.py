@@ -27,7 +27,8 @@ def integrate_gradients(outputs_of, x, baseline, n_steps, batch_size):
     x : Tensor of shape (n_samples, ...)
     baseline : Tensor of shape (1, ...)
     n_steps : int
-        Gradients per row.
+        Gradients per row, an even number of them: one less than an odd `n_steps`, and at least 2.
+        There are as many forward passes without gradients, and one more.
     batch_size : int
         Points computed with at a time, at least one per row.
 
