@@ -41,14 +41,14 @@ class ConvNet(nn.Sequential):
         for n_in, n_out in pairwise((channels, *n_filters)):
             layers += [
                 (nn.Conv2d if layers else PixelConv2d)(n_in, n_out, kernel_size=5, padding=2),
-                nn.ReLU(),
+                nn.ReLU(inplace=True),
                 nn.MaxPool2d(2, ceil_mode=True),
             ]
             size = [-(-length // 2) for length in size]
         layers += [
             nn.Flatten(),
             nn.Linear((channels, *n_filters)[-1] * prod(size), n_hidden),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Linear(n_hidden, n_classes),
         ]
         super().__init__(*layers)

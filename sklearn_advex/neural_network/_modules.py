@@ -50,6 +50,11 @@ def build_module(module, params, row_shape, n_classes):
             f" instance. Got {built!r:.80}."
         )
     _try(built, row_shape, n_classes)
+    if not any(parameter.requires_grad for parameter in built.parameters()):
+        raise ValueError(
+            f"module={type(built).__name__} has no parameter that can be trained: each has"
+            " requires_grad=False, or there is none."
+        )
     return built
 
 

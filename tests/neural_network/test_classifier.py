@@ -338,6 +338,7 @@ def one_sigmoid(n_features):
         ),
         (net(lambda: "no module"), TypeError, "must be a torch.nn.Module.*'no module'"),
         (net(nn.Linear(4, 3), module__bias=False), ValueError, "instance.*module__bias cannot"),
+        (net(nn.Linear(4, 3).requires_grad_(False)), ValueError, "no parameter that can be train"),
         (net(epsilon=-1.0), ValueError, "'epsilon' parameter"),
         (net(epsilon=[0.1, 0.2]), ValueError, "epsilon has shape"),
         (net(clip=(1, 0)), ValueError, "low below high"),
