@@ -90,7 +90,7 @@ def _has_convolutions(module):
 def _multiplies_bfloat16(device):
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
-    if device.type == "cpu" and hasattr(torch.cpu, "get_capabilities"):  # since torch 2.10
+    if device.type == "cpu" and hasattr(torch.cpu, "get_capabilities"):  # not in older releases
         capabilities = torch.cpu.get_capabilities()
         return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
     return False
