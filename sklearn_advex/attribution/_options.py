@@ -5,8 +5,10 @@ import sys
 from numbers import Real
 
 import numpy as np
-from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
+
+from sklearn_advex._utils._class_targets import known_positions
 
 
 def resolve_target(target, classes, X, y):
@@ -28,11 +30,15 @@ def resolve_target(target, classes, X, y):
     positions : None, int or ndarray of int of shape (n_samples,)
         None stands for the predicted class, which only the model can tell.
     """
-    position_of = {label: position for position, label in enumerate(classes.tolist())}
     if isinstance(target, str) and target == "predicted":
         return None
     if isinstance(target, str) and target == "true":
-        return _positions_of_labels(y, position_of, X)
+        if y is None:
+            raise ValueError(
+                "target='true' needs the true labels: pass them as y, or use target='predicted'."
+            )
+        return known_positions(y, classes, X)
+    position_of = {label: position for position, label in enumerate(classes.tolist())}
     label = target.item() if isinstance(target, np.generic) else target
     try:
         return position_of[label]
@@ -41,23 +47,6 @@ def resolve_target(target, classes, X, y):
             f"target={target!r} is unknown. It must be 'predicted', 'true' or one of the classes"
             f" {list(position_of)}."
         ) from None
-
-
-def _positions_of_labels(y, position_of, X):
-    """Look up each row's true label."""
-    if y is None:
-        raise ValueError(
-            "target='true' needs the true labels: pass them as y, or use target='predicted'."
-        )
-    labels = column_or_1d(y).tolist()
-    check_consistent_length(X, labels)
-    unknown = set(labels).difference(position_of)
-    if unknown:
-        raise ValueError(
-            f"y holds labels that the model does not know: {sorted(unknown, key=str)[:5]}."
-            f" target='true' can explain the classes {list(position_of)} only."
-        )
-    return np.array([position_of[label] for label in labels])
 
 
 def resolve_baseline(baseline, model, shape):

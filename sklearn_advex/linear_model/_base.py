@@ -10,19 +10,20 @@ from scipy.sparse import csr_array, issparse
 from scipy.special import log_expit, logsumexp
 from sklearn.base import BaseEstimator
 from sklearn.metrics import accuracy_score
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import (
-    check_consistent_length,
-    check_is_fitted,
-    column_or_1d,
-    validate_data,
-)
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_advex._losses import LogisticLoss
 from sklearn_advex._perturbation import PERTURBATION_SETS, resolve_epsilon
+from sklearn_advex._utils._class_targets import (
+    check_classes,
+    check_row_weights,
+    check_weight_of_classes,
+    known_positions,
+    label_positions,
+    weight_per_class,
+)
 from sklearn_advex._utils._frames import frame_like
 from sklearn_advex._utils._sklearn_compat import (
     CallbackSupportMixin,
@@ -200,13 +201,7 @@ class BaseAdversarialLinearClassifier(
             If `y` holds a label that the model does not know, or `epsilon` does not fit.
         """
         data, scores, coef, perturbation = self._attacked(X, epsilon)
-        labels = self._label_positions(y, data)
-        if (labels < 0).any():
-            raise ValueError(
-                "y holds labels that the model does not know:"
-                f" {np.unique(np.asarray(y)[labels < 0]).tolist()}. It was fitted on the classes"
-                f" {self.classes_.tolist()}."
-            )
+        labels = known_positions(y, self.classes_, data)
         rivals = worst_rivals(worst_gaps(scores, labels, coef, perturbation), labels)
         pairs, pair_of_row = np.unique(
             np.column_stack([rivals, labels]), axis=0, return_inverse=True
@@ -240,7 +235,7 @@ class BaseAdversarialLinearClassifier(
             In [0, 1].
         """
         data, scores, coef, perturbation = self._attacked(X, epsilon)
-        labels = self._label_positions(y, data)
+        labels = label_positions(y, self.classes_, data)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, data, ensure_non_negative=True)
         holds = stays(worst_gaps(scores, labels, coef, perturbation), labels) & (labels >= 0)
@@ -270,15 +265,14 @@ class BaseAdversarialLinearClassifier(
         """Validate the training data; the design, class positions and normalised row weights."""
         with _hints_for_bad_data():
             X, y = validate_data(self, X, y, accept_sparse="csr", dtype=_FLOATS)
-        check_classification_targets(y)
-        sample_weight = check_sample_weight(
-            sample_weight, X, dtype=np.float64, ensure_non_negative=True
-        )
-        sample_weight = sample_weight / sample_weight.max()  # no sum of weights overflows
-        labels = self._encode_labels(y, sample_weight)
+        self.classes_ = check_classes(y)
+        labels = known_positions(y, self.classes_, X)
+        row_weights = check_row_weights(sample_weight, X)
+        of_class = weight_per_class(self.class_weight, self.classes_, labels, row_weights)
+        weights = row_weights * of_class[labels]
+        check_weight_of_classes(weights, labels, self.classes_)
         design = as_design_matrix(X)
-        self.feature_means_ = design.rmatvec(sample_weight) / sample_weight.sum()
-        weights = sample_weight * self._class_weights(y, sample_weight)[labels]
+        self.feature_means_ = design.rmatvec(row_weights) / row_weights.sum()
         return design, labels, weights / weights.sum()
 
     def _blas_threads(self, n_problems):
@@ -289,42 +283,6 @@ class BaseAdversarialLinearClassifier(
         """
         threads = max(1, effective_n_jobs(self.n_jobs) // n_problems)
         return get_threadpool_controller().limit(limits=threads, user_api="blas")
-
-    def _encode_labels(self, y, sample_weight):
-        self.classes_, labels = np.unique(y, return_inverse=True)
-        if self.classes_.size < 2:
-            raise ValueError(
-                f"y has one class only, {self.classes_.tolist()}: a classifier needs at least two"
-                " classes."
-            )
-        weightless = np.bincount(labels, weights=sample_weight) == 0
-        if weightless.any():
-            raise ValueError(
-                "sample_weight is 0 for every row of the class(es)"
-                f" {self.classes_[weightless].tolist()}: give them weight, or leave out their rows."
-            )
-        return labels
-
-    def _class_weights(self, y, sample_weight):
-        if self.class_weight is None:
-            return np.ones(self.classes_.size)
-        weights = compute_class_weight(
-            self.class_weight, classes=self.classes_, y=y, sample_weight=sample_weight
-        )
-        if not (np.isfinite(weights) & (weights > 0)).all():
-            raise ValueError(
-                "class_weight must be finite and above 0 for every class, got"
-                f" {self.class_weight!r}."
-            )
-        weights = weights / weights.max()
-        if not (
-            np.bincount(np.searchsorted(self.classes_, y), weights=sample_weight) * weights > 0
-        ).all():
-            raise ValueError(
-                "class_weight and sample_weight together leave a class without weight: bring them"
-                " closer together."
-            )
-        return weights
 
     def _resolve_epsilon(self, epsilon):
         names = getattr(self, "feature_names_in_", None)
@@ -403,18 +361,6 @@ class BaseAdversarialLinearClassifier(
         epsilon = self.epsilon_ if epsilon is None else self._resolve_epsilon(epsilon)
         coef, intercept = scores_per_class(self.coef_, self.intercept_)
         return X, X @ coef.T + intercept, coef, PERTURBATION_SETS[self.norm](epsilon)
-
-    def _label_positions(self, y, X):
-        """Positions of labels in `classes_`, -1 for unknown ones."""
-        y = column_or_1d(y)
-        check_consistent_length(X, y)
-        if isinstance(self.classes_[0], str) != isinstance(y[0], str):
-            raise ValueError(
-                f"y holds labels of another type than the classes {self.classes_.tolist()} that the"
-                " model was fitted on."
-            )
-        positions = np.searchsorted(self.classes_, y).clip(max=self.classes_.size - 1)
-        return np.where(self.classes_[positions] == y, positions, -1)
 
 
 @contextmanager

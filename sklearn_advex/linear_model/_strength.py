@@ -4,10 +4,14 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.utils import check_X_y
-from sklearn.utils.multiclass import check_classification_targets
 
 from sklearn_advex._perturbation import PERTURBATION_SETS
-from sklearn_advex._utils._sklearn_compat import check_sample_weight
+from sklearn_advex._utils._class_targets import (
+    check_classes,
+    check_row_weights,
+    check_weight_of_classes,
+    known_positions,
+)
 from sklearn_advex.linear_model._design_matrix import as_design_matrix
 
 
@@ -163,20 +167,13 @@ def _class_mean_gaps(X, y, sample_weight):
     shares : ndarray of shape (n_problems,)
     """
     X, y = check_X_y(X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
-    check_classification_targets(y)
-    weights = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    weights = weights / weights.max()  # no sum of weights overflows
-    classes, labels = np.unique(y, return_inverse=True)
-    if classes.size < 2:
-        raise ValueError(f"y must hold at least two classes, got {classes.tolist()}.")
+    classes = check_classes(y)
+    labels = known_positions(y, classes, X)
+    weights = check_row_weights(sample_weight, X)
+    check_weight_of_classes(weights, labels, classes)
     of_class = np.zeros((y.size, classes.size))
     of_class[np.arange(y.size), labels] = weights / weights.sum()
     shares = of_class.sum(axis=0)
-    if not shares.all():
-        raise ValueError(
-            f"sample_weight is 0 for every row of the classes {classes[shares == 0].tolist()}:"
-            " give them weight, or leave their rows out."
-        )
     sums = as_design_matrix(X).rmatvec(of_class)
     rest = sums.sum(axis=1, keepdims=True) - sums
     own, others = sums / shares, rest / (1 - shares)

@@ -8,11 +8,12 @@ import torch
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import accuracy_score
-from sklearn.utils import check_random_state, column_or_1d, gen_batches
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from sklearn.utils import check_random_state, gen_batches
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_advex._perturbation import resolve_epsilon
-from sklearn_advex._utils._frames import frame_like
+from sklearn_advex._utils._class_targets import check_classes, known_positions, label_positions
+from sklearn_advex._utils._frames import frame_like, row_shape
 from sklearn_advex._utils._sklearn_compat import (
     Interval,
     StrOptions,
@@ -27,15 +28,11 @@ from sklearn_advex.neural_network._attack import (
 )
 from sklearn_advex.neural_network._checkpoint import find_run, resume_run
 from sklearn_advex.neural_network._data import (
-    LabelledRows,
-    check_classes,
     check_count,
     check_range,
     check_rows,
-    label_positions,
+    labelled_rows,
     resolve_clip,
-    row_shape,
-    row_weights,
 )
 from sklearn_advex.neural_network._device import resolve_device, seeded
 from sklearn_advex.neural_network._modules import class_logits
@@ -46,6 +43,7 @@ from sklearn_advex.neural_network._schedules import LR_SCHEDULES
 from sklearn_advex.neural_network._training import build_net, configure_net, training_data
 
 _BLOCK_SIZE = 256  # rows that are predicted or attacked at a time
+_LATER_CLASSES = "A first partial_fit can be told of more by its parameter classes."
 
 
 class BaseAdversarialNetClassifier(
@@ -235,7 +233,8 @@ class BaseAdversarialNetClassifier(
             is not valid.
         """
         rows = self._check_inputs(X)
-        perturbed, _ = self._worst_case(rows, y, epsilon, steps, restarts)
+        positions = known_positions(y, self.classes_, rows)
+        perturbed, _ = self._worst_case(rows, positions, epsilon, steps, restarts)
         perturbed = perturbed.reshape(len(rows), *row_shape(X))
         return frame_like(X, perturbed, getattr(X, "columns", None))
 
@@ -267,11 +266,11 @@ class BaseAdversarialNetClassifier(
         rows = self._check_inputs(X)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, rows, ensure_non_negative=True)
-        y = column_or_1d(y)
-        check_consistent_length(rows, y)
-        stands = np.isin(y, self.classes_)  # no label that is new can be predicted
+        positions = label_positions(y, self.classes_, rows)
+        stands = positions >= 0  # no label that is new can be predicted
         if stands.any():
-            _, stands[stands] = self._worst_case(rows[stands], y[stands], epsilon, steps, restarts)
+            known = rows[stands], positions[stands]
+            _, stands[stands] = self._worst_case(*known, epsilon, steps, restarts)
         return float(accuracy_score(np.ones_like(stands), stands, sample_weight=sample_weight))
 
     @property
@@ -332,8 +331,8 @@ class BaseAdversarialNetClassifier(
             self.feature_means_ = rows.mean(axis=0, dtype=np.float64)
         self.epsilon_ = self._resolve_epsilon(self.epsilon)
         check_range(rows, resolve_clip(self.clip, self.n_features_in_))
-        weight = row_weights(sample_weight, self.class_weight, y, self.classes_, rows)
-        return LabelledRows(rows, label_positions(y, self.classes_, rows), weight)
+        positions = known_positions(y, self.classes_, rows, _LATER_CLASSES)
+        return labelled_rows(rows, positions, self.classes_, sample_weight, self.class_weight)
 
     def _resolve_epsilon(self, epsilon):
         """One half-width per feature, from whatever shape."""
@@ -397,9 +396,9 @@ class BaseAdversarialNetClassifier(
         )
 
     @torch.inference_mode(False)
-    def _worst_case(self, rows, y, epsilon, steps, restarts):
+    def _worst_case(self, rows, positions, epsilon, steps, restarts):
         """The rows under attack, and whether each is still classified correctly."""
-        positions = torch.from_numpy(label_positions(y, self.classes_, rows)).to(self.device_)
+        positions = torch.from_numpy(positions).to(self.device_)
         epsilon = self.epsilon_ if epsilon is None else self._resolve_epsilon(epsilon)
         steps = self.attack_steps if steps is None else steps
         check_count(steps, "steps")

@@ -6,12 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.utils import column_or_1d
-from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_consistent_length, validate_data
+from sklearn.utils.validation import validate_data
 
-from sklearn_advex._utils._sklearn_compat import check_sample_weight
+from sklearn_advex._utils._class_targets import check_row_weights, weight_per_class
+from sklearn_advex._utils._frames import row_shape
 
 
 class LabelledRows(NamedTuple):
@@ -30,16 +28,6 @@ class LabelledRows(NamedTuple):
     X: np.ndarray
     y: np.ndarray
     weight: np.ndarray
-
-
-def row_shape(X):
-    """Shape of a row of X as the user gives it, a tuple of int.
-
-    Parameters
-    ----------
-    X : array-like or DataFrame of shape (n_samples, ...)
-    """
-    return tuple(X.shape[1:]) if hasattr(X, "shape") else np.asarray(X).shape[1:]
 
 
 def check_rows(estimator, X, *, reset, **targets):
@@ -120,98 +108,28 @@ def resolve_clip(clip, n_features):
     return low, high
 
 
-def check_classes(y, classes=None):
-    """Return the class labels in `y`, or those that the user announces.
+def labelled_rows(rows, positions, classes, sample_weight, class_weight):
+    """Give rows the product of both kinds of weights.
 
     Parameters
     ----------
-    y : ndarray of shape (n_samples,)
-    classes : array-like of shape (n_classes,), default=None
-
-    Returns
-    -------
-    ndarray of shape (n_classes,)
-        Sorted.
-    """
-    check_classification_targets(y)
-    classes = np.unique(y if classes is None else column_or_1d(classes))
-    if classes.size < 2:
-        raise ValueError(
-            f"y has one class only, {classes.tolist()}: a classifier needs at least two classes."
-        )
-    return classes
-
-
-def label_positions(y, classes, X):
-    """Positions of labels among the classes.
-
-    Parameters
-    ----------
-    y : array-like of shape (n_samples,)
+    rows : ndarray of float32 of shape (n_samples, n_features)
+    positions : ndarray of int of shape (n_samples,)
+        Of each row's class.
     classes : ndarray of shape (n_classes,)
-    X : array-like of shape (n_samples, ...)
-        Only its length matters.
-
-    Returns
-    -------
-    ndarray of int64 of shape (n_samples,)
-
-    Raises
-    ------
-    ValueError
-        If a label is none of the classes.
-    """
-    labels = column_or_1d(y).tolist()
-    check_consistent_length(X, labels)
-    position_of = {label: position for position, label in enumerate(classes.tolist())}
-    unknown = set(labels).difference(position_of)
-    if unknown:
-        raise ValueError(
-            f"y holds labels that the model does not know: {sorted(unknown, key=str)[:5]}. It knows"
-            f" the classes {classes.tolist()}; a first partial_fit can be told of more by its"
-            " parameter classes."
-        )
-    return np.array([position_of[label] for label in labels], dtype=np.int64)
-
-
-def row_weights(sample_weight, class_weight, y, classes, X):
-    """The product of both kinds of weights, scaled to a mean of 1.
-
-    Parameters
-    ----------
+        All classes, some of which may have no row.
     sample_weight : array-like of shape (n_samples,) or None
     class_weight : dict, "balanced" or None
-    y : ndarray of shape (n_samples,)
-        Class labels.
-    classes : ndarray of shape (n_classes,)
-        All classes, some of which may not be in `y`.
-    X : ndarray of shape (n_samples, n_features)
 
     Returns
     -------
-    ndarray of float32 of shape (n_samples,)
+    LabelledRows
     """
-    weight = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    of_class = _class_weights(class_weight, y, classes)
-    if not (np.isfinite(weight).all() and np.isfinite(of_class).all() and (of_class >= 0).all()):
-        raise ValueError("sample_weight and class_weight must be finite and not negative.")
-    if not (weight * (of_class > 0)).any():
+    weight = check_row_weights(sample_weight, rows)
+    weight *= weight_per_class(class_weight, classes, positions, weight)[positions]
+    if not weight.any():
         raise ValueError("sample_weight and class_weight must be above 0 for at least one row.")
-    weight = weight / weight.max() * (of_class / of_class.max())
-    return (weight / weight.mean()).astype(np.float32)
-
-
-def _class_weights(class_weight, y, classes):
-    """The weight of each row's class."""
-    if not isinstance(class_weight, dict):
-        return compute_sample_weight(class_weight, y)
-    unknown = set(class_weight).difference(classes.tolist())
-    if unknown:
-        raise ValueError(
-            f"class_weight names classes that are not in y: {sorted(unknown, key=str)[:5]}. The"
-            f" classes are {classes.tolist()}."
-        )
-    return np.array([class_weight.get(label, 1.0) for label in y.tolist()], dtype=np.float64)
+    return LabelledRows(rows, positions, (weight / weight.mean()).astype(np.float32))
 
 
 def check_count(number, name):

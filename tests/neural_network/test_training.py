@@ -92,6 +92,17 @@ def test_sample_and_class_weights_multiply():
     assert weights_of(model) == pytest.approx(expected, abs=2e-6)
 
 
+def test_balanced_classes_weigh_the_same_with_sample_weights_too():
+    X, y = two_clouds()
+    weight = np.linspace(0, 2, len(y))
+    totals = np.bincount(y, weights=weight)
+    models = [
+        net(Linear, epsilon=0.2, class_weight=class_weight, **BY_HAND).fit(X, y, weight)
+        for class_weight in ("balanced", {0: totals[1], 1: totals[0]})
+    ]
+    assert weights_of(models[0]) == pytest.approx(weights_of(models[1]), abs=2e-6)
+
+
 def test_only_ratios_of_weights_matter():
     X, y = two_clouds()
     weight = np.linspace(1, 2, len(y))

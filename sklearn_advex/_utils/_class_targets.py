@@ -1,0 +1,186 @@
+"""Class labels as positions among the classes, and the weights of rows and of classes."""
+
+import numpy as np
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_consistent_length
+
+from sklearn_advex._utils._sklearn_compat import check_sample_weight
+
+
+def check_classes(y, classes=None):
+    """Return the class labels in `y`, or those that the user announces.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+    classes : array-like of shape (n_classes,), default=None
+
+    Returns
+    -------
+    ndarray of shape (n_classes,)
+        Sorted.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two, or `y` holds no class labels.
+    """
+    check_classification_targets(y)
+    classes = np.unique(y if classes is None else column_or_1d(classes))
+    if classes.size < 2:
+        raise ValueError(
+            f"y has one class only, {classes.tolist()}: a classifier needs at least two classes."
+        )
+    return classes
+
+
+def label_positions(y, classes, X):
+    """Positions of labels among the classes.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+    classes : ndarray of shape (n_classes,)
+    X : array-like or sparse matrix of shape (n_samples, ...)
+        Only its length matters.
+
+    Returns
+    -------
+    ndarray of int64 of shape (n_samples,)
+        -1 for a label that is none of the classes.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many labels as rows, or texts are compared with numbers.
+    """
+    y = column_or_1d(y)
+    check_consistent_length(X, y)
+    if isinstance(classes[0], str) != isinstance(y[0], str):
+        raise ValueError(
+            f"y holds labels of another type than the classes {classes.tolist()} that the model was"
+            " fitted on."
+        )
+    order = np.argsort(classes)  # models of others need not keep them sorted
+    positions = order[np.searchsorted(classes, y, sorter=order).clip(max=classes.size - 1)]
+    return np.where(classes[positions] == y, positions, -1)
+
+
+def known_positions(y, classes, X, advice="Leave out their rows."):
+    """Positions of labels that must be among the classes.
+
+    Parameters
+    ----------
+    y, classes, X
+        As for :func:`label_positions`.
+    advice : str
+        What to tell the user who has other labels.
+
+    Returns
+    -------
+    ndarray of int64 of shape (n_samples,)
+
+    Raises
+    ------
+    ValueError
+        As for :func:`label_positions`, and if a label is none of the classes.
+    """
+    positions = label_positions(y, classes, X)
+    if (positions < 0).any():
+        unknown = set(column_or_1d(y)[positions < 0].tolist())
+        raise ValueError(
+            f"y holds labels that the model does not know: {_first_few(unknown)}. It knows the"
+            f" classes {classes.tolist()}. {advice}"
+        )
+    return positions
+
+
+def check_row_weights(sample_weight, X):
+    """Validate the weights of rows, and scale them so that no sum of them overflows.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (n_samples,) or None
+    X : {array-like, sparse matrix} of shape (n_samples, ...)
+
+    Returns
+    -------
+    ndarray of float64 of shape (n_samples,)
+        The largest is 1.
+
+    Raises
+    ------
+    ValueError
+        Unless they are finite, not negative and not all 0.
+    """
+    weights = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    if not weights.any():  # scikit-learn 1.8 lets them pass
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+    return weights / weights.max()
+
+
+def weight_per_class(class_weight, classes, positions, row_weights):
+    """Turn `class_weight` into one number per class.
+
+    Parameters
+    ----------
+    class_weight : dict, "balanced" or None
+        Classes that a dict does not name weigh 1. "balanced" gives the same total weight to each
+        class in `positions`.
+    classes : ndarray of shape (n_classes,)
+    positions : ndarray of int of shape (n_samples,)
+        Each row's class.
+    row_weights : ndarray of shape (n_samples,)
+
+    Returns
+    -------
+    ndarray of float64 of shape (n_classes,)
+        The largest is 1.
+
+    Raises
+    ------
+    ValueError
+        If a dict names other classes but not all of these, or a weight is not finite or negative.
+    """
+    if class_weight is None:
+        return np.ones(classes.size)
+    if class_weight == "balanced":
+        totals = np.bincount(positions, weights=row_weights, minlength=classes.size)
+        least = totals[totals > 0].min()
+        return np.divide(least, totals, out=np.ones(classes.size), where=totals > 0)
+    labels = classes.tolist()
+    unknown, unnamed = set(class_weight).difference(labels), set(labels).difference(class_weight)
+    if unknown and unnamed:  # names of classes that a fold lacks do no harm
+        raise ValueError(
+            f"class_weight names classes that are not in y: {_first_few(unknown)}. The classes are"
+            f" {labels}."
+        )
+    weights = np.array([class_weight.get(label, 1) for label in labels], dtype=np.float64)
+    if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
+        raise ValueError(
+            "class_weight must be finite and not negative for every class, and above 0 for one; got"
+            f" {class_weight!r}."
+        )
+    return weights / weights.max()
+
+
+def check_weight_of_classes(weights, positions, classes):
+    """Raise a ValueError unless every class has a row that weighs anything.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n_samples,)
+    positions : ndarray of int of shape (n_samples,)
+    classes : ndarray of shape (n_classes,)
+    """
+    weightless = np.bincount(positions, weights=weights, minlength=classes.size) == 0
+    if weightless.any():
+        raise ValueError(
+            f"No row of the class(es) {classes[weightless].tolist()} has any weight: raise"
+            " sample_weight (or class_weight) for them, or leave out their rows."
+        )
+
+
+def _first_few(labels):
+    return sorted(labels, key=str)[:5]
