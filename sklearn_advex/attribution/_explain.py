@@ -2,12 +2,12 @@
 
 import warnings
 from functools import partial
-from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
 
+from sklearn_advex._utils._counts import check_count
 from sklearn_advex._utils._frames import frame_like, row_shape
 from sklearn_advex._utils._pipeline import transform_to_last_step
 from sklearn_advex.attribution._backend import Backend, completeness
@@ -245,12 +245,8 @@ class ExplainOptions(NamedTuple):
                 f"groups={self.groups!r} is unknown. It must be 'auto', None or a dict from names"
                 " to lists of encoded columns."
             )
-        if not _is_count(self.n_steps):
-            raise ValueError(f"n_steps must be a positive integer, got {self.n_steps!r}.")
-        if self.batch_size is not None and not _is_count(self.batch_size):
-            raise ValueError(
-                f"batch_size must be None or a positive integer, got {self.batch_size!r}."
-            )
+        check_count(self.n_steps, "n_steps")
+        check_count(self.batch_size, "batch_size", none_allowed=True)
 
 
 class Explanation(NamedTuple):
@@ -369,10 +365,6 @@ def check_completeness(attribution):
             stacklevel=4,
         )
     return error
-
-
-def _is_count(number):
-    return isinstance(number, Integral) and number >= 1 and not isinstance(number, bool)
 
 
 def _is_sparse(X):

@@ -1,7 +1,5 @@
 """The largest useful `epsilon` and `alpha`, in closed form, and a grid below them."""
 
-from numbers import Integral
-
 import numpy as np
 from sklearn.utils import check_X_y
 
@@ -12,6 +10,7 @@ from sklearn_advex._utils._class_targets import (
     check_weight_of_classes,
     known_positions,
 )
+from sklearn_advex._utils._counts import check_count
 from sklearn_advex.linear_model._design_matrix import as_design_matrix
 
 
@@ -148,8 +147,7 @@ def epsilon_grid(X, y, n=10, ratio=1e-2, sample_weight=None, norm="linf"):
     >>> epsilon_grid([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1], n=2)
     array([0.01, 0.1 ])
     """
-    if not isinstance(n, Integral) or n < 1:
-        raise ValueError(f"n must be at least 1 and an integer, got {n!r}.")
+    check_count(n, "n")
     if not 0 < ratio < 1:
         raise ValueError(f"ratio must be in (0, 1), got {ratio!r}.")
     largest = epsilon_max(X, y, sample_weight, norm)

@@ -4,13 +4,13 @@
 worst cases cannot be told from these, hence the callables ``(estimator, X, y)`` of this file.
 """
 
-from dataclasses import dataclass
-from numbers import Integral
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from sklearn.utils import indexable
 
+from sklearn_advex._utils._counts import check_count
 from sklearn_advex._utils._frames import one_row_per_sample
 from sklearn_advex._utils._pipeline import transform_to_last_step
 from sklearn_advex._utils._sampling import evenly_spaced
@@ -89,7 +89,7 @@ def make_gini_scorer(
     (5,)
     """
     ExplainOptions(method, output, groups=groups).check()
-    _check_max_samples(max_samples)
+    check_count(max_samples, "max_samples", none_allowed=True)
     return _GiniScorer(method, output, target, baseline, groups, max_samples)
 
 
@@ -161,7 +161,7 @@ def make_stability_scorer(
     -0.07
     """
     ExplainOptions(method, output).check()
-    _check_max_samples(max_samples)
+    check_count(max_samples, "max_samples", none_allowed=True)
     return _StabilityScorer(epsilon, method, output, target, baseline, n_iter, max_samples)
 
 
@@ -189,9 +189,19 @@ def make_adversarial_accuracy_scorer(*, epsilon=None):
     return _AdversarialAccuracyScorer(epsilon)
 
 
-@dataclass(frozen=True, eq=False)
-class _GiniScorer:
+class _Scorer:
+    """Shows itself as the call that makes it."""
+
+    def __repr__(self):
+        values = ", ".join(f"{field.name}={getattr(self, field.name)!r}" for field in fields(self))
+        return f"{self.maker}({values})"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _GiniScorer(_Scorer):
     """See :func:`make_gini_scorer`."""
+
+    maker = "make_gini_scorer"
 
     method: str
     output: str
@@ -209,17 +219,12 @@ class _GiniScorer:
         attributions = one_row_per_sample(attributions)  # images
         return float(np.mean(gini_index(attributions, zero_division=0.0)))
 
-    def __repr__(self):
-        return (
-            f"make_gini_scorer(method={self.method!r}, output={self.output!r},"
-            f" target={self.target!r}, baseline={self.baseline!r}, groups={self.groups!r},"
-            f" max_samples={self.max_samples!r})"
-        )
 
-
-@dataclass(frozen=True, eq=False)
-class _StabilityScorer:
+@dataclass(frozen=True, eq=False, repr=False)
+class _StabilityScorer(_Scorer):
     """See :func:`make_stability_scorer`."""
+
+    maker = "make_stability_scorer"
 
     epsilon: Any
     method: str
@@ -245,17 +250,12 @@ class _StabilityScorer:
         )
         return -float(stability.change.mean())
 
-    def __repr__(self):
-        return (
-            f"make_stability_scorer(epsilon={self.epsilon!r}, method={self.method!r},"
-            f" output={self.output!r}, target={self.target!r}, baseline={self.baseline!r},"
-            f" n_iter={self.n_iter!r}, max_samples={self.max_samples!r})"
-        )
 
-
-@dataclass(frozen=True, eq=False)
-class _AdversarialAccuracyScorer:
+@dataclass(frozen=True, eq=False, repr=False)
+class _AdversarialAccuracyScorer(_Scorer):
     """See :func:`make_adversarial_accuracy_scorer`."""
+
+    maker = "make_adversarial_accuracy_scorer"
 
     epsilon: Any
 
@@ -271,14 +271,6 @@ class _AdversarialAccuracyScorer:
         return float(
             model.adversarial_score(X, y, epsilon=self.epsilon, sample_weight=sample_weight)
         )
-
-    def __repr__(self):
-        return f"make_adversarial_accuracy_scorer(epsilon={self.epsilon!r})"
-
-
-def _check_max_samples(max_samples):
-    if max_samples is not None and (not isinstance(max_samples, Integral) or max_samples < 1):
-        raise ValueError(f"max_samples must be None or a positive integer, got {max_samples!r}.")
 
 
 def _choose_rows(X, y, max_samples):

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_advex._perturbation import resolve_epsilon
 from sklearn_advex._utils._class_targets import check_classes, known_positions, label_positions
+from sklearn_advex._utils._counts import check_count
 from sklearn_advex._utils._frames import frame_like, row_shape
 from sklearn_advex._utils._sklearn_compat import (
     Interval,
@@ -28,7 +29,6 @@ from sklearn_advex.neural_network._attack import (
 )
 from sklearn_advex.neural_network._checkpoint import find_run, resume_run
 from sklearn_advex.neural_network._data import (
-    check_count,
     check_range,
     check_rows,
     labelled_rows,

@@ -1,7 +1,6 @@
 """Data as networks need them: flat rows of float32, positions of classes, weights of mean 1."""
 
 import math
-from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -130,16 +129,3 @@ def labelled_rows(rows, positions, classes, sample_weight, class_weight):
     if not weight.any():
         raise ValueError("sample_weight and class_weight must be above 0 for at least one row.")
     return LabelledRows(rows, positions, (weight / weight.mean()).astype(np.float32))
-
-
-def check_count(number, name):
-    """Raise a ValueError unless a number is a positive integer.
-
-    Parameters
-    ----------
-    number : object
-    name : str
-        The parameter's name.
-    """
-    if not isinstance(number, Integral) or isinstance(number, bool) or number < 1:
-        raise ValueError(f"{name} must be a positive integer, got {number!r}.")

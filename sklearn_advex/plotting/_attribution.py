@@ -5,6 +5,7 @@ from numbers import Number
 import numpy as np
 from scipy.sparse import issparse
 
+from sklearn_advex._utils._counts import check_count
 from sklearn_advex.attribution import explain
 from sklearn_advex.plotting._columns import check_names, describe_columns
 from sklearn_advex.plotting._style import (
@@ -165,8 +166,7 @@ class AttributionDisplay:
         ValueError
             If `top` is not positive.
         """
-        if top < 1:
-            raise ValueError(f"top must be at least 1, got {top!r}.")
+        check_count(top, "top")
         lengths, labels = self._bars(top)
         ax, self.figure_ = new_axes(self, ax, figsize=(7.5, 1.3 + 0.36 * len(lengths)))
         self.ax_ = ax

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sklearn_advex._utils._counts import check_count
 from sklearn_advex._utils._models import check_models
 from sklearn_advex.attribution import explain
 from sklearn_advex.metrics import feature_value_impact
@@ -242,8 +243,7 @@ class FeatureImpactDisplay:
         """The rows of `impacts` that get bars, in their order."""
         if not 0 <= threshold <= 1:
             raise ValueError(f"threshold must be in [0, 1], got {threshold!r}.")
-        if top is not None and top < 1:
-            raise ValueError(f"top must be None or at least 1, got {top!r}.")
+        check_count(top, "top", none_allowed=True)
         largest = self.impacts.max(axis="columns").to_numpy()
         order = np.argsort(-largest, kind="stable")[:top]
         shown = self.impacts.iloc[order[largest[order] >= threshold * largest.max()]]

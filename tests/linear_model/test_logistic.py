@@ -379,7 +379,7 @@ def test_bad_attacks_are_refused_by_name(cancer):
         (lambda X, y: epsilon_max(X, y, sample_weight=y), r"No row .* \[0\] has any weight"),
         (lambda X, y: epsilon_max(X, y, sample_weight=-y), "Negative values"),
         (lambda X, y: alpha_max(X, y, l1_ratio=0), r"l1_ratio must be in \(0, 1\], got 0"),
-        (lambda X, y: epsilon_grid(X, y, n=0), "n must be at least 1"),
+        (lambda X, y: epsilon_grid(X, y, n=0), "n must be a positive integer, got 0"),
         (lambda X, y: epsilon_grid(X, y, ratio=1), r"ratio must be in \(0, 1\)"),
         (lambda X, y: epsilon_grid(np.ones_like(X), y), "same mean in all classes"),
     ],

@@ -218,7 +218,7 @@ def test_a_row_without_any_attribution():
 
 @pytest.mark.parametrize("top", [0, -1])
 def test_top_must_be_positive(model, row, top):
-    with pytest.raises(ValueError, match=f"top must be at least 1, got {top}"):
+    with pytest.raises(ValueError, match=f"top must be a positive integer, got {top}"):
         AttributionDisplay.from_estimator(model, row, top=top)
 
 

@@ -118,7 +118,7 @@ def test_all_impacts_zero():
         ({"threshold": -0.1}, r"threshold must be in \[0, 1\], got -0.1"),
         ({"threshold": 1.1}, r"threshold must be in \[0, 1\], got 1.1"),
         ({"threshold": float("nan")}, r"threshold must be in \[0, 1\], got nan"),
-        ({"top": 0}, "top must be None or at least 1, got 0"),
+        ({"top": 0}, "top must be None or a positive integer, got 0"),
     ],
 )
 def test_errors(impacts, models, table, options, message):
