@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sklearn_advex._utils._counts import check_count
 from sklearn_advex._utils._pipeline import encoded_feature_names, last_step_of
 from sklearn_advex.plotting._columns import check_names
 from sklearn_advex.plotting._style import (
@@ -123,7 +124,8 @@ class PathDisplay:
         TypeError
             If `model` has no path.
         ValueError
-            If `target` is no class of the model, or missing for more than two classes.
+            If `target` is no class of the model, or missing for more than two classes, if
+            `feature_names` has another length than there are features, or `top` is not positive.
         """
         require_matplotlib(cls.__name__)
         chosen = last_step_of(model)
@@ -178,8 +180,17 @@ class PathDisplay:
         ------
         ImportError
             If matplotlib is not installed.
+        ValueError
+            If the path has no such `problem`, `feature_names` has another length than there are
+            features, or `top` is not positive.
         """
         require_matplotlib(cls.__name__)
+        n_problems = path.coefs.shape[1]
+        if problem not in range(n_problems):
+            raise ValueError(
+                f"problem={problem!r} is none of the path's binary problems: pass one of"
+                f" {list(range(n_problems))}."
+            )
         display = cls(
             path.epsilons,
             path.coefs[:, problem],
@@ -209,12 +220,14 @@ class PathDisplay:
         ImportError
             If matplotlib is not installed.
         ValueError
-            If `feature_names` has another length than there are features.
+            If `coefs` does not have a row per epsilon, `feature_names` has another length than
+            there are features, or `top` is not positive.
         """
+        check_count(top, "top")
         order = np.argsort(self.epsilons)
         unit = self.epsilon_max or 1.0
         x = np.asarray(self.epsilons, dtype=float)[order] / unit
-        coefs = np.asarray(self.coefs, dtype=float)[order]
+        coefs = _check_coefs(self.coefs, len(x))[order]
         names = check_names(self.feature_names, [f"x{i}" for i in range(coefs.shape[1])])
         ax, self.figure_ = new_axes(self, ax, figsize=(7.5, 5))
         self.ax_ = ax
@@ -289,6 +302,17 @@ class PathDisplay:
             )
             for j, at in zip(labelled, heights, strict=True)
         ]
+
+
+def _check_coefs(coefs, n_epsilons):
+    coefs = np.asarray(coefs, dtype=float)
+    if coefs.ndim != 2 or len(coefs) != n_epsilons:
+        raise ValueError(
+            f"coefs must be of shape (n_epsilons, n_features) with the {n_epsilons} epsilons given,"
+            f" got {coefs.shape}. Of what epsilon_path returns, PathDisplay.from_path draws one"
+            " binary problem."
+        )
+    return coefs
 
 
 def _check_target(target, classes):

@@ -130,6 +130,31 @@ def test_features_that_are_never_used_have_no_label():
     assert texts(display.labels_) == ["x0"]
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"problem": 1}, r"problem=1 is none of the path's binary problems: pass one of \[0\]"),
+        ({"problem": -1}, "problem=-1 is none"),
+        ({"problem": "good"}, "problem='good' is none"),
+        ({"top": 0}, "top must be a positive integer, got 0"),
+        ({"top": -1}, "top must be a positive integer, got -1"),
+        ({"feature_names": ["a"]}, "feature_names has 1 names for 2 columns. Give one name per"),
+    ],
+    ids=str,
+)
+def test_bad_options_are_refused_by_name(table, options, message):
+    X, y = table
+    path = epsilon_path(X[["size", "noise"]], y, epsilons=[0.5, 0.1])
+    with pytest.raises(ValueError, match=message):
+        PathDisplay.from_path(path, **options)
+
+
+@pytest.mark.parametrize("shape", [(2,), (3, 4), (2, 1, 4)], ids=str)
+def test_coefficients_have_a_row_per_epsilon(shape):
+    with pytest.raises(ValueError, match=r"coefs must be of shape \(n_epsilons, n_features\)"):
+        PathDisplay([0.1, 0.2], np.ones(shape)).plot()
+
+
 def test_models_without_a_path(table):
     X, y = table
     X = X[["size"]]
