@@ -78,8 +78,8 @@ class PersistenceMixin:
         FileNotFoundError
             If there is no such file.
         ValueError
-            If the file is damaged or no such file, if it holds a model of another class, or if the
-            weights do not fit the module.
+            If the file is damaged or no such file but a folder, say, if it holds a model of another
+            class, or if the weights do not fit the module.
         """
         saved = read_file(path, "model")
         if saved["class"] != cls.__name__:

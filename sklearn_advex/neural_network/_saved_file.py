@@ -68,7 +68,7 @@ def read_file(path, kind):
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is damaged, or not such a file.
+        If the file is damaged or not such a file, or the path is that of a folder.
     """
     metadata, tensors = _read_safetensors(path)
     if metadata.pop("sha256", None) != _digest(metadata, tensors):
@@ -89,6 +89,8 @@ def read_file(path, kind):
 
 
 def _read_safetensors(path):
+    if Path(path).is_dir():
+        raise ValueError(f"{path} is a folder: give the path of a file in it.")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

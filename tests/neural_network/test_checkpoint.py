@@ -272,6 +272,11 @@ def test_a_saved_model_is_no_checkpoint(path):
         checkpointed.fit(X, y)
 
 
+def test_a_folder_is_no_checkpoint(tmp_path):
+    with pytest.raises(ValueError, match=r"is a folder: give the path of a file in it"):
+        model(callbacks=[TrainingCheckpoint(tmp_path)]).fit(*digits())
+
+
 def test_a_missing_folder_is_noticed_before_training(tmp_path):
     steps = CountSteps()
     lost = TrainingCheckpoint(tmp_path / "missing" / "run.safetensors")

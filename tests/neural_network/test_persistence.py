@@ -287,6 +287,11 @@ def test_a_missing_file_is_said_to_be_missing(path):
         AdversarialCNNClassifier.load(path)
 
 
+def test_a_folder_is_no_file(tmp_path):
+    with pytest.raises(ValueError, match=r"is a folder: give the path of a file in it"):
+        AdversarialCNNClassifier.load(tmp_path)
+
+
 def test_a_checkpoint_is_no_model(path):
     image_model(callbacks=[TrainingCheckpoint(path)]).fit(*images())
     with pytest.raises(ValueError, match="is a checkpoint, not a model"):
