@@ -26,8 +26,9 @@ class SaliencyDisplay:
 
     Parameters
     ----------
-    images : array-like of shape (n_samples, height, width) or (n_samples, height, width, 3)
-        What was explained.
+    images : array-like of shape (n_samples, height, width) or (n_samples, height, width, channels)
+        What was explained. Three channels are drawn as red, green and blue, any other number by
+        their mean.
     attributions : dict of str to array-like of shape (n_samples, height, width)
         Saliency maps by the name of the model.
     gini : dict of str to array-like of shape (n_samples,)
@@ -94,7 +95,8 @@ class SaliencyDisplay:
             Their true classes, shown above the images; needed for ``target="true"``.
         image_shape : tuple of int, default=None
             Shape of an image that a row of `X` holds flat. None takes the shape of the rows, and
-            the square for flat ones. Channels may come first or last.
+            the square for flat ones. Channels, any number of them, are the shorter one of the first
+            and the last axis; attributions are summed over them.
         **explain_options : dict
             Further keywords of :func:`sklearn_advex.explain`, such as `method`, `output`, `target`
             or `baseline`.
@@ -144,7 +146,7 @@ class SaliencyDisplay:
         cmap : str or matplotlib.colors.Colormap, default="RdBu"
             Colours of the maps, with zero in the middle.
         image_cmap : str or matplotlib.colors.Colormap, default="gray"
-            Colours of images without channels.
+            Colours of images that do not have three channels.
 
         Returns
         -------
@@ -184,6 +186,8 @@ class SaliencyDisplay:
     def _draw_images(self, cmap):
         """The first column."""
         images = np.asarray(self.images, dtype=float)
+        if images.ndim == 4 and images.shape[3] != 3:
+            images = images.mean(axis=3)
         low, high = images.min(), images.max()
         if images.ndim == 4:  # matplotlib takes colours between 0 and 1
             images, low, high = (images - low) / ((high - low) or 1.0), 0.0, 1.0
@@ -242,7 +246,6 @@ def _image_shape(shape, image_shape):
 
 
 def _channels_last(images):
-    """Move channels behind the pixels, and drop them where there is but one."""
-    if images.ndim == 4 and images.shape[1] in (1, 3):
-        images = np.moveaxis(images, 1, 3)
-    return images[..., 0] if images.ndim == 4 and images.shape[3] == 1 else images
+    """Move channels behind the pixels."""
+    comes_first = images.ndim == 4 and images.shape[1] < images.shape[3]
+    return np.moveaxis(images, 1, 3) if comes_first else images

@@ -76,6 +76,17 @@ def test_colours_are_drawn_and_their_attributions_summed(digits):
     assert last.axes_[0, 0].get_title() == ""
 
 
+@pytest.mark.parametrize("shape", [(2, 6, 5), (6, 5, 2), (4, 5, 6), (5, 6, 4), (1, 6, 5)], ids=str)
+def test_images_of_any_number_of_channels(shape):
+    X = np.random.default_rng(0).random((30, *shape))
+    model = LogisticRegression().fit(X.reshape(30, -1), np.arange(30) % 2)
+    display = SaliencyDisplay.from_estimators({"n": model}, X[:2].reshape(2, -1), image_shape=shape)
+    channels = np.argmin(shape)
+    A = explain(model, X[:2].reshape(2, -1)).reshape(2, *shape)
+    np.testing.assert_allclose(display.maps_["n"][1].get_array(), A[1].sum(axis=channels))
+    np.testing.assert_allclose(display.images_[1].get_array(), X[1].mean(axis=channels))
+
+
 def test_draws_on_given_axes(display, pyplot):
     _, axes = pyplot.subplots(3, 3)
     assert display.plot(axes) is display
