@@ -6,6 +6,8 @@ import inspect
 import torch
 from torch import nn
 
+from sklearn_advex._utils._final_activation import final_activation
+
 
 def build_module(module, params, row_shape, n_classes):
     """Make a new module that fits the data, and try it.
@@ -91,7 +93,7 @@ def _try(module, row_shape, n_classes):
     name = type(module).__name__
     was_training = module.training
     try:
-        with torch.no_grad():
+        with torch.enable_grad():  # so that `final_activation` can look back
             zeros = torch.zeros(2, *row_shape, dtype=torch.float32, device=_device_of(module))
             outputs = module.eval()(zeros)
     except RuntimeError as error:
@@ -108,21 +110,13 @@ def _try(module, row_shape, n_classes):
             f"module={name} must return logits of shape (n_samples, {n_classes}), one for each of"
             f" the {n_classes} classes in y; for 2 rows it returned {got}."
         )
-    if _are_probabilities(module, outputs):
+    activation = final_activation(outputs)
+    if activation is not None:
         raise ValueError(
             f"module={name} returns probabilities, but the loss and predict_proba expect logits and"
-            " would apply the softmax a second time: leave out the last layer (softmax or sigmoid)."
+            f" would apply the softmax to them: leave out the {activation} at its end."
         )
 
 
 def _device_of(module):
     return next((parameter.device for parameter in module.parameters()), None)
-
-
-def _are_probabilities(module, outputs):
-    """Whether a module ends in a softmax, by its values, or in a sigmoid, by its last layer."""
-    if not ((outputs >= 0) & (outputs <= 1)).all():
-        return False
-    total = outputs.sum(dim=1)
-    *_, last_layer = module.modules()
-    return isinstance(last_layer, nn.Sigmoid) or torch.allclose(total, torch.ones_like(total))

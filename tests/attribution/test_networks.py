@@ -393,11 +393,19 @@ def test_raw_skorch_nets(method, table):
     pd.testing.assert_frame_equal(attributions, pd.DataFrame(A, frame.index, frame.columns))
 
 
+class EndsInSigmoid(nn.Linear):
+    def forward(self, x):
+        return super().forward(x).sigmoid().squeeze(1)
+
+
 @pytest.mark.parametrize("output", ["probability", "logit"])
 def test_probabilities_are_not_taken_for_logits(output, table):
     net = skorch_net(nn.Sequential(nn.Linear(4, 2), nn.Softmax(dim=1)), table)
-    with pytest.raises(ValueError, match="returns probabilities, and attributions need logits"):
+    with pytest.raises(ValueError, match=r"returns probabilities.* Leave out the softmax at its e"):
         explain(net, table, output=output)
+    single = skorch_net(EndsInSigmoid(4, 1), table, NeuralNetBinaryClassifier)
+    with pytest.raises(ValueError, match=r"returns probabilities.* Leave out the sigmoid at its e"):
+        explain(single, table, output=output)
 
 
 def test_probabilities_that_are_no_softmax(table):

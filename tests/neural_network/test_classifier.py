@@ -322,14 +322,27 @@ class WithSoftmax(nn.Sequential):
         super().__init__(nn.Linear(n_features, n_classes), nn.Softmax(dim=1))
 
 
-def one_sigmoid(n_features):
-    return nn.Sequential(nn.Linear(n_features, 1), nn.Sigmoid())
+class EndsIn(nn.Module):
+    """Linear, and a function of its outputs."""
+
+    def __init__(self, function, n_outputs=2, n_features=4):
+        super().__init__()
+        torch.manual_seed(0)
+        self.linear = nn.Linear(n_features, n_outputs)
+        self.function = function
+
+    def forward(self, x):
+        return self.function(self.linear(x))
 
 
 @pytest.mark.parametrize(
     ("model", "error", "message"),
     [
-        (net(WithSoftmax), ValueError, "WithSoftmax returns probabilities.*leave out the last"),
+        (
+            net(WithSoftmax),
+            ValueError,
+            "WithSoftmax returns probabilities.*leave out the softmax at its end",
+        ),
         (net(nn.Linear, module__in_features=4, module__out_features=2), ValueError, "logits of"),
         (
             net(nn.Linear, module__in_features=9, module__out_features=3),
@@ -356,9 +369,57 @@ def test_bad_parameters_are_named(iris, model, error, message):
         model.fit(*iris)
 
 
-def test_a_sigmoid_at_the_end_is_found(iris):
-    with pytest.raises(ValueError, match="returns probabilities"):
-        net(one_sigmoid).fit(iris[0][:100], iris[1][:100])
+PROBABILITIES = {
+    "sigmoid layer": (nn.Sigmoid(), 1, "sigmoid"),
+    "sigmoid": (torch.sigmoid, 2, "sigmoid"),
+    "one sigmoid": (torch.sigmoid, 1, "sigmoid"),
+    "sigmoid, squeezed": (lambda z: z.squeeze(1).sigmoid().unsqueeze(1), 1, "sigmoid"),
+    "softmax": (lambda z: nn.functional.softmax(z, dim=1), 2, "softmax"),
+    "softmax, reshaped": (lambda z: z.softmax(1).double().float().reshape(-1, 2), 2, "softmax"),
+    "softmax by hand": (lambda z: z.exp() / z.exp().sum(1, keepdim=True), 2, "softmax"),
+}
+
+
+@pytest.mark.parametrize(
+    ("function", "n_outputs", "name"), PROBABILITIES.values(), ids=PROBABILITIES
+)
+def test_probabilities_at_the_end_are_found(iris, function, n_outputs, name):
+    X, y = iris
+    with pytest.raises(ValueError, match=rf"returns probabilities.*leave out the {name} at its en"):
+        net(EndsIn(function, n_outputs)).fit(X[:100], y[:100])
+
+
+def all_in_the_unit_interval(n_outputs):
+    """Logits that a constant head gives before it learns anything."""
+    module = nn.Linear(4, n_outputs)
+    nn.init.zeros_(module.weight)
+    nn.init.constant_(module.bias, 1.0)
+    return module
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        EndsIn(torch.relu),
+        EndsIn(torch.relu, 1),
+        EndsIn(lambda z: 5 * torch.sigmoid(z)),
+        all_in_the_unit_interval(2),
+        all_in_the_unit_interval(1),
+        nn.Sequential(nn.LayerNorm(4), nn.Linear(4, 2)),
+    ],
+    ids=["relu", "one relu", "scaled sigmoid", "constant", "one constant", "bounded"],
+)
+def test_logits_are_not_taken_for_probabilities(iris, module):
+    X, y = iris
+    net(module).fit(X[:100], y[:100])
+
+
+def test_a_log_softmax_at_the_end_changes_nothing(iris):
+    X, y = iris
+    plain, log = (
+        net(EndsIn(function, 3)).fit(X, y) for function in (nn.Identity(), nn.LogSoftmax(dim=1))
+    )
+    np.testing.assert_allclose(log.predict_proba(X), plain.predict_proba(X), atol=1e-5)
 
 
 def test_a_misspelt_parameter_is_refused_at_once():

@@ -10,6 +10,7 @@ from sklearn.utils import check_array, gen_batches
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from sklearn_advex._utils._final_activation import final_activation
 from sklearn_advex._utils._sampling import evenly_spaced
 from sklearn_advex._utils._sklearn_compat import safe_indexing
 
@@ -249,8 +250,7 @@ def _check_logits(network, model, X, output):
     """Hold the module's outputs against what the model says of itself."""
     chosen = evenly_spaced(len(network.values), _N_PROBES)
     rows = network.values[chosen]
-    with torch.no_grad():
-        logits = network.scores(network.tensor(rows))
+    logits = network.scores(network.tensor(rows).requires_grad_())
     name, n_classes = type(model).__name__, len(model.classes_)
     shape = tuple(getattr(logits, "shape", ()))
     network.scores.is_single = n_classes == 2 and shape in {(len(rows),), (len(rows), 1)}
@@ -259,12 +259,13 @@ def _check_logits(network, model, X, output):
             f"The module of {name} must return a tensor of one logit per class. For {len(rows)}"
             f" rows and {n_classes} classes it returns {shape or type(logits).__name__}."
         )
-    scores = network.scores_of(rows, len(rows))
-    if (scores >= 0).all() and np.allclose(scores.sum(axis=1), 1.0, atol=_PROBE_TOLERANCE):
+    activation = final_activation(logits.reshape(len(rows), -1))
+    if activation is not None:
         raise ValueError(
             f"The module of {name} returns probabilities, and attributions need logits. Leave out"
-            " its last softmax, and train with criterion=torch.nn.CrossEntropyLoss."
+            f" the {activation} at its end, and train with criterion=torch.nn.CrossEntropyLoss."
         )
+    scores = network.scores_of(rows, len(rows))
     if output == "logit" or not hasattr(model, "predict_proba"):
         return
     is_own = hasattr(model, "_module_input")  # other estimators take what their module takes
