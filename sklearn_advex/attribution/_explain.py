@@ -91,7 +91,8 @@ def explain(
       :math:`x_j \, \partial_j F(x)`, and ``method="occlusion"`` are for networks only, and do not
       sum to anything. "occlusion" is how much F falls when a part of the row is replaced by the
       baseline: a single feature, or a square of an image in all its channels (its shortest axis),
-      a seventh of the shorter side wide.
+      a seventh of the shorter side wide. The images are those that the module sees, also where a
+      row of `X` is flat.
 
     Parameters
     ----------

@@ -270,6 +270,19 @@ def test_a_pipeline_scales_into_the_range(iris):
     assert model.fit(*iris).score(*iris) > 0.8
 
 
+@pytest.mark.parametrize("method", ["occlusion", "saliency", "deep_shap"])
+def test_flat_images_are_explained_like_others(digits, method):
+    X, y = digits
+    model = cnn().fit(X, y)
+    flat, squares = (
+        model.explain(rows, method=method) for rows in (X[:5], X[:5].reshape(-1, 8, 8))
+    )
+    assert flat.shape == (5, 64)
+    assert np.array_equal(flat.reshape(5, 8, 8), squares)
+    if method == "occlusion":  # in squares of two by two
+        assert np.array_equal(squares[:, ::2, ::2], squares[:, 1::2, 1::2])
+
+
 def test_pickle_and_copies_predict_the_same(digits):
     X, y = digits
     model = cnn().fit(X, y)

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 import torch
-from captum.attr import InputXGradient, Occlusion, Saliency
+from captum.attr import FeatureAblation, InputXGradient, Saliency
 from sklearn.utils import gen_batches
 
 from sklearn_advex.attribution._backend import Attribution
@@ -121,15 +121,36 @@ def _input_x_gradient(explained, baseline, n_steps, x, target, batch_size):
 
 def _occlusion(explained, baseline, n_steps, x, target, batch_size):
     """Change of the output without a part of the row: what a batch of all rows costs, per part."""
-    window = _window(tuple(x.shape[1:]))
+    parts = _parts(explained.scores.arrange, x)
     with torch.no_grad():
-        return Occlusion(explained).attribute(
-            x.detach(), window, strides=window, baselines=baseline, target=target
+        return FeatureAblation(explained).attribute(
+            x.detach(), baselines=baseline, target=target, feature_mask=parts
         )
 
 
+def _parts(arrange, x):
+    """The number of the part that each entry of a row is occluded with, of shape (1, ...).
+
+    The parts are those of what the module takes, so that an image is occluded in squares in
+    whatever shape its row comes.
+    """
+    entries = torch.arange(x[0].numel(), dtype=torch.float32, device=x.device).reshape(
+        1, *x.shape[1:]
+    )
+    arranged = arrange(entries)[0]
+    steps = [
+        torch.arange(length, device=x.device) // side
+        for length, side in zip(arranged.shape, _window(tuple(arranged.shape)), strict=True)
+    ]
+    corners = torch.cartesian_prod(*steps).reshape(arranged.numel(), -1)
+    _, number = corners.unique(dim=0, return_inverse=True)
+    parts = torch.empty_like(number)
+    parts[arranged.flatten().long()] = number
+    return parts.reshape(entries.shape)
+
+
 def _window(shape):
-    """The part that is occluded at a time: a feature, or a square of an image in all channels."""
+    """Size of a part: that of a feature, or of a square of an image in all channels."""
     channels = int(np.argmin(shape)) if len(shape) > 2 else None
     sides = [side for axis, side in enumerate(shape) if axis != channels]
     square = 1 if len(shape) == 1 else math.ceil(min(sides) / _SQUARES_PER_SIDE)
