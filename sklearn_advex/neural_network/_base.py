@@ -286,7 +286,7 @@ class BaseAdversarialNetClassifier(
     @property
     def precision_(self):
         """What the training computes with, "float32" or "bfloat16"."""
-        return "float32" if self.net_.autocast_dtype is None else "bfloat16"
+        return self.net_.precision
 
     @property
     def history_(self):

@@ -90,7 +90,8 @@ class AdversarialNetClassifier(BaseAdversarialNetClassifier):
         Determines initial weights, order of the rows, random starts and dropout. Torch's global
         random state is left as found.
     verbose : int, default=0
-        Whether to show a progress bar with the epoch, clean and adversarial accuracy and time left.
+        Whether to show device and precision, and a progress bar with the epoch, clean and
+        adversarial accuracy and time left.
     **nested_params : dict
         ``module__...`` for the module's factory, ``optimizer__...`` for the optimizer.
 
@@ -297,7 +298,8 @@ class AdversarialCNNClassifier(BaseAdversarialNetClassifier):
         Determines initial weights, order of the rows, random starts and dropout. Torch's global
         random state is left as found.
     verbose : int, default=0
-        Whether to show a progress bar with the epoch, clean and adversarial accuracy and time left.
+        Whether to show device and precision, and a progress bar with the epoch, clean and
+        adversarial accuracy and time left.
     **nested_params : dict
         ``module__...`` for the module's factory, ``optimizer__...`` for the optimizer.
 

@@ -181,6 +181,11 @@ class AdversarialNet(NeuralNetClassifier):
         self.asked_for = None
 
     @property
+    def precision(self):
+        """What attack and forward pass compute with, "float32" or "bfloat16"."""
+        return "float32" if self.autocast_dtype is None else "bfloat16"
+
+    @property
     def _default_callbacks(self):
         """The mean over each epoch of every number recorded; nothing is printed."""
         kinds = ("clean", "adversarial")

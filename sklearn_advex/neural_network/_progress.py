@@ -1,4 +1,6 @@
-"""A line in the terminal that grows while a network is trained."""
+"""A line in the terminal that grows while a network is trained, below one on how."""
+
+import sys
 
 from skorch.callbacks import Callback
 from tqdm import tqdm
@@ -20,7 +22,7 @@ class TrainingProgress(Callback):
         return self
 
     def on_epoch_begin(self, net, **kwargs):
-        """Say which epoch it is.
+        """Say which epoch it is; before the first, where and in what numbers it is computed.
 
         Parameters
         ----------
@@ -31,6 +33,7 @@ class TrainingProgress(Callback):
         epoch = len(net.history)
         if self.bar_ is None:
             n_epochs = net.last_epoch - epoch + 1
+            tqdm.write(f"Training on {net.device} in {net.precision}.", file=sys.stderr)
             self.bar_ = tqdm(total=n_epochs * net.steps_per_epoch, unit="batch")
         self.bar_.set_description(f"epoch {epoch}/{net.last_epoch}")
 

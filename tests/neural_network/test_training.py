@@ -337,12 +337,16 @@ def test_precision_auto_leaves_modules_without_convolutions_alone():
     assert net().fit(*two_clouds()).precision_ == "float32"
 
 
-def test_progress_is_one_line_with_epoch_accuracies_and_time_left(capsys):
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_progress_is_one_line_with_epoch_accuracies_and_time_left(capsys, precision):
     X, y = two_clouds()
-    net(verbose=1, batch_size=20).fit(X, y)
+    net(verbose=1, batch_size=20, device="cpu", precision=precision).fit(X, y)
     captured = capsys.readouterr()
     assert captured.out == ""
-    last = captured.err.split("\r")[-1]
+    first, rest = captured.err.split("\n", maxsplit=1)
+    assert first == f"Training on cpu in {precision}."
+    assert "Training on" not in rest
+    last = rest.split("\r")[-1]
     for part in ("epoch 3/3", "9/9", "accuracy: clean 0.", "adversarial 0."):
         assert part in last
     net(batch_size=20).fit(X, y)
