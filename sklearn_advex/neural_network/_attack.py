@@ -2,8 +2,13 @@
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Lock
+from weakref import WeakKeyDictionary
 
 import torch
+
+_LOCK = Lock()
+_HELD = WeakKeyDictionary()  # from modules to how many hold them frozen, and what thaws them
 
 
 @dataclass(frozen=True)
@@ -30,10 +35,11 @@ class ProjectedGradientDescent:
     n_steps : int
         Number of steps.
     random_start : bool
-        Whether to start anywhere in the box rather than at the input. Draws from torch's global
-        random state.
+        Whether to start anywhere in the box rather than at the input.
     clip : tuple (low, high) of Tensors that broadcast to inputs, or None
         The valid inputs; None where all are valid. An input beyond is not moved further out.
+    generator : torch.Generator, default=None
+        What random starts are drawn from; None is torch's global random state.
     """
 
     epsilon: torch.Tensor
@@ -41,6 +47,7 @@ class ProjectedGradientDescent:
     n_steps: int
     random_start: bool
     clip: tuple[torch.Tensor, torch.Tensor] | None
+    generator: torch.Generator | None = None
 
     def perturb(self, logits_of, X, y, scale=1.0):
         """Attack a batch.
@@ -61,7 +68,9 @@ class ProjectedGradientDescent:
         Tensor of shape (n_samples, ...)
         """
         low, high = self._bounds(X, scale)
-        Z = torch.lerp(low, high, torch.rand_like(X)) if self.random_start else X.clone()
+        Z = X.clone()
+        if self.random_start:
+            Z = torch.lerp(low, high, Z.uniform_(generator=self.generator))
         step = self.step_size * scale
         for _ in range(self.n_steps):
             Z.addcmul_(_loss_gradient(logits_of, Z, y).sign_(), step)
@@ -140,21 +149,39 @@ def frozen(module):
     """Hold a module in evaluation mode and without gradients of parameters, in a context.
 
     Batch statistics and dropout are left alone, and a backward pass computes no more than the
-    gradient with respect to the input.
+    gradient with respect to the input. Several threads may hold a module at once: the last one
+    leaves it as the first one found it.
 
     Parameters
     ----------
     module : torch.nn.Module
     """
-    training = [part for part in module.modules() if part.training]
-    trainable = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    with _LOCK:
+        n_holders, thaw = _HELD.get(module) or (0, _freeze(module))
+        _HELD[module] = n_holders + 1, thaw
     try:
-        module.eval()
-        for parameter in trainable:
-            parameter.requires_grad_(False)
         yield module
     finally:
+        with _LOCK:
+            n_holders, thaw = _HELD.pop(module)
+            if n_holders > 1:
+                _HELD[module] = n_holders - 1, thaw
+            else:
+                thaw()
+
+
+def _freeze(module):
+    """Freeze a module, and return a function that undoes it."""
+    training = [part for part in module.modules() if part.training]
+    trainable = [parameter for parameter in module.parameters() if parameter.requires_grad]
+
+    def thaw():
         for part in training:
             part.training = True
         for parameter in trainable:
             parameter.requires_grad_(True)
+
+    module.eval()
+    for parameter in trainable:
+        parameter.requires_grad_(False)
+    return thaw

@@ -384,7 +384,7 @@ class BaseAdversarialNetClassifier(
             step_size = np.full_like(self.epsilon_, self.attack_step_size)
         return self._adversary(self.epsilon_, step_size, n_steps, self.random_start)
 
-    def _adversary(self, epsilon, step_size, n_steps, random_start=True):
+    def _adversary(self, epsilon, step_size, n_steps, random_start=True, generator=None):
         """An attack on inputs of the module."""
         clip = resolve_clip(self.clip, self.n_features_in_)
         return ProjectedGradientDescent(
@@ -393,6 +393,7 @@ class BaseAdversarialNetClassifier(
             n_steps,
             random_start,
             None if clip is None else tuple(self._as_inputs(bound) for bound in clip),
+            generator,
         )
 
     @torch.inference_mode(False)
@@ -403,9 +404,10 @@ class BaseAdversarialNetClassifier(
         steps = self.attack_steps if steps is None else steps
         check_count(steps, "steps")
         check_count(restarts, "restarts")
-        attack = self._adversary(epsilon, 2.5 / steps * epsilon, steps)
+        generator = torch.Generator(self.device_).manual_seed(self._seed)
+        attack = self._adversary(epsilon, 2.5 / steps * epsilon, steps, generator=generator)
         perturbed, stands = np.empty_like(rows), np.empty(len(rows), dtype=bool)
-        with seeded(self._seed), frozen(self.module_):
+        with frozen(self.module_):
             for block in gen_batches(len(rows), _BLOCK_SIZE):
                 inputs, fooled = strongest_attack(
                     attack, self._logits, self._as_inputs(rows[block]), positions[block], restarts

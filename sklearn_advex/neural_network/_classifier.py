@@ -88,7 +88,8 @@ class AdversarialNetClassifier(BaseAdversarialNetClassifier):
         epochs with the parameters of now (all but `module` and `optimizer`).
     random_state : int, RandomState instance or None, default=None
         Determines initial weights, order of the rows, random starts and dropout. Torch's global
-        random state is left as found.
+        random state is left as found; trainings in several threads, which share it, wait for each
+        other. A fitted model may predict, be attacked and be explained in several threads at once.
     verbose : int, default=0
         Whether to show device and precision, and a progress bar with the epoch, clean and
         adversarial accuracy and time left.
@@ -296,7 +297,8 @@ class AdversarialCNNClassifier(BaseAdversarialNetClassifier):
         epochs with the parameters of now (all but `module` and `optimizer`).
     random_state : int, RandomState instance or None, default=None
         Determines initial weights, order of the rows, random starts and dropout. Torch's global
-        random state is left as found.
+        random state is left as found; trainings in several threads, which share it, wait for each
+        other. A fitted model may predict, be attacked and be explained in several threads at once.
     verbose : int, default=0
         Whether to show device and precision, and a progress bar with the epoch, clean and
         adversarial accuracy and time left.

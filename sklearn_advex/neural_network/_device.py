@@ -1,10 +1,12 @@
 """Where to compute, and with which numbers."""
 
 from contextlib import contextmanager
+from threading import RLock
 
 import torch
 from torch import nn
 
+_RANDOM_STATE = RLock()
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 # Layer outputs of that many float32 images stay near the processor through an attack: measured on
@@ -100,10 +102,12 @@ def _multiplies_bfloat16(device):
 def seeded(seed):
     """Seed torch's global random state, of all devices, in a context, and leave it as found.
 
+    All threads share that state, so one of them at a time can be in such a context.
+
     Parameters
     ----------
     seed : int
     """
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+    with _RANDOM_STATE, torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         yield
