@@ -1,5 +1,6 @@
 """The skorch net that trains a module against an adversary."""
 
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ from skorch.callbacks import EpochTimer, PassthroughScoring
 from torch.nn import functional
 
 from sklearn_advex.neural_network._attack import frozen
+from sklearn_advex.neural_network._attack_network import attack_network
 from sklearn_advex.neural_network._modules import class_logits
 
 _METRICS = (("loss", True), ("accuracy", False))  # and whether less of it is better
@@ -141,8 +143,6 @@ class AdversarialNet(NeuralNetClassifier):
     autocast_dtype : torch.dtype or None
         The type that autocast may compute with in attack and forward pass; None for the type of the
         inputs. The loss, the weights and their update keep the weights' own type.
-    rows_per_attack : int
-        Rows of a batch that are attacked at a time.
     seed : int
         Seed of the random numbers of each epoch.
 
@@ -165,7 +165,6 @@ class AdversarialNet(NeuralNetClassifier):
         alpha=0.0,
         lr_factor=None,
         autocast_dtype=None,
-        rows_per_attack=1,
         seed=0,
         **kwargs,
     ):
@@ -175,7 +174,6 @@ class AdversarialNet(NeuralNetClassifier):
         self.alpha = alpha
         self.lr_factor = lr_factor
         self.autocast_dtype = autocast_dtype
-        self.rows_per_attack = rows_per_attack
         self.seed = seed
         self.schedule = None
         self.asked_for = None
@@ -362,11 +360,11 @@ class AdversarialNet(NeuralNetClassifier):
         """The worst case of a batch; records how the batch itself fares."""
         X, y = batch
         with frozen(self.module_):
+            network = attack_network(self.module_, self.autocast_dtype or torch.float32)
+            logits_of = partial(self._logits, network=network)
             with torch.no_grad():
-                self._record(part, "clean", self._logits(X), y)
-            n = self.rows_per_attack
-            parts = zip(X.split(n), y.split(n), strict=True)
-            X = torch.cat([self.attack.perturb(self._logits, *part, scale) for part in parts])
+                self._record(part, "clean", logits_of(X), y)
+            X = self.attack.perturb(logits_of, X, y, scale)
         return Batch(LabelledTensors(X, y, batch.weight)), "adversarial"
 
     def _record(self, part, kind, logits, y):
@@ -379,12 +377,14 @@ class AdversarialNet(NeuralNetClassifier):
         losses = functional.cross_entropy(logits, batch[1], reduction="none")
         return (losses * batch.weight).mean() + self._penalty()
 
-    def _logits(self, X):
+    def _logits(self, X, network=None):
         """Logits of all classes, computed as `autocast_dtype` allows, in the weights' own type."""
         enabled = self.autocast_dtype is not None
         with torch.autocast(torch.device(self.device).type, self.autocast_dtype, enabled):
             # a module may write to its input
-            return class_logits(self.module_(X.clone())).to(X.dtype)
+            return class_logits((self.module_ if network is None else network)(X.clone())).to(
+                X.dtype
+            )
 
     def _penalty(self):
         if self.alpha == 0:
