@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from sklearn_advex.neural_network._attack import frozen
 from sklearn_advex.neural_network._attack_network import attack_network
+from sklearn_advex.neural_network._cuda_graph import captured_attack
 from sklearn_advex.neural_network._modules import class_logits
 
 _METRICS = (("loss", True), ("accuracy", False))  # and whether less of it is better
@@ -250,6 +251,7 @@ class AdversarialNet(NeuralNetClassifier):
         self.was_interrupted = False
         self.last_epoch = len(self.history) + epochs
         self.steps_per_epoch = len(self.get_iterator(X.train, training=True))
+        self._captured = None
         try:
             return super().fit_loop(X, y, epochs, **fit_params)
         except KeyboardInterrupt:
@@ -258,6 +260,8 @@ class AdversarialNet(NeuralNetClassifier):
                 self.was_interrupted = True
                 del self.history[-1:]
             raise
+        finally:
+            del self._captured  # a graph cannot be pickled
 
     def on_epoch_begin(self, net, **kwargs):
         """Open a line of the history, and seed what is random in the epoch.
@@ -364,8 +368,16 @@ class AdversarialNet(NeuralNetClassifier):
             logits_of = partial(self._logits, network=network)
             with torch.no_grad():
                 self._record(part, "clean", logits_of(X), y)
-            X = self.attack.perturb(logits_of, X, y, scale)
+            X = self._perturb(logits_of, X, y)(X, y, scale)
         return Batch(LabelledTensors(X, y, batch.weight)), "adversarial"
+
+    def _perturb(self, logits_of, X, y):
+        """The attack as it is fastest for a batch."""
+        if not X.is_cuda or len(y) != self.batch_size:
+            return partial(self.attack.perturb, logits_of)
+        if self._captured is None:
+            self._captured = captured_attack(self.attack, logits_of, X, y)
+        return self._captured
 
     def _record(self, part, kind, logits, y):
         accuracy = (logits.argmax(dim=1) == y).float().mean()
