@@ -1,6 +1,7 @@
 """What adversarially trained networks share: training, prediction and attack."""
 
 import warnings
+from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
@@ -27,6 +28,7 @@ from sklearn_advex.neural_network._attack import (
     frozen,
     strongest_attack,
 )
+from sklearn_advex.neural_network._attack_network import attack_network
 from sklearn_advex.neural_network._checkpoint import find_run, resume_run
 from sklearn_advex.neural_network._data import (
     check_range,
@@ -408,9 +410,10 @@ class BaseAdversarialNetClassifier(
         attack = self._adversary(epsilon, 2.5 / steps * epsilon, steps, generator=generator)
         perturbed, stands = np.empty_like(rows), np.empty(len(rows), dtype=bool)
         with frozen(self.module_):
+            logits_of = partial(self._logits, network=attack_network(self.module_))
             for block in gen_batches(len(rows), _BLOCK_SIZE):
                 inputs, fooled = strongest_attack(
-                    attack, self._logits, self._as_inputs(rows[block]), positions[block], restarts
+                    attack, logits_of, self._as_inputs(rows[block]), positions[block], restarts
                 )
                 perturbed[block] = self._layout.restore(inputs).cpu().numpy()
                 stands[block] = ~fooled.cpu().numpy()
@@ -425,8 +428,10 @@ class BaseAdversarialNetClassifier(
             ]
         return np.concatenate(blocks).astype(np.float64)
 
-    def _logits(self, inputs):
-        return class_logits(self.module_(inputs.clone()))  # a module may write to its input
+    def _logits(self, inputs, network=None):
+        return class_logits(
+            (self.module_ if network is None else network)(inputs.clone())
+        )  # a module may write to its input
 
     def _as_inputs(self, rows):
         """Flat rows, or one of them, as a new tensor that the module takes."""

@@ -5,8 +5,6 @@ from math import prod
 
 from torch import nn
 
-from sklearn_advex.neural_network._pixel_conv import PixelConv2d
-
 
 class ConvNet(nn.Sequential):
     """Two convolutions with pooling, a dense layer and logits: the network of the paper.
@@ -40,7 +38,7 @@ class ConvNet(nn.Sequential):
         layers = []
         for n_in, n_out in pairwise((channels, *n_filters)):
             layers += [
-                (nn.Conv2d if layers else PixelConv2d)(n_in, n_out, kernel_size=5, padding=2),
+                nn.Conv2d(n_in, n_out, kernel_size=5, padding=2),
                 nn.ReLU(inplace=True),
                 nn.MaxPool2d(2, ceil_mode=True),
             ]

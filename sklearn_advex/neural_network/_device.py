@@ -9,10 +9,6 @@ from torch import nn
 _RANDOM_STATE = RLock()
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
-# Layer outputs of that many float32 images stay near the processor through an attack: measured on
-# the paper's network, where larger batches took up to a quarter longer per image.
-_IMAGES_AT_A_TIME = 64
-
 
 def resolve_device(device):
     """Turn `device` into a device that exists.
@@ -65,24 +61,6 @@ def resolve_precision(precision, device, module):
         return precision
     pays = _has_convolutions(module) and _multiplies_bfloat16(device)
     return "bfloat16" if pays else "float32"
-
-
-def rows_per_attack(batch_size, precision, device, module):
-    """How many rows of a batch are attacked at a time.
-
-    Parameters
-    ----------
-    batch_size : int
-    precision : {"float32", "bfloat16"}
-    device : torch.device
-    module : torch.nn.Module
-
-    Returns
-    -------
-    int
-    """
-    is_split = precision == "float32" and device.type == "cpu" and _has_convolutions(module)
-    return min(batch_size, _IMAGES_AT_A_TIME) if is_split else batch_size
 
 
 def _has_convolutions(module):

@@ -1,5 +1,6 @@
 """The skorch net that trains a module against an adversary."""
 
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -10,6 +11,8 @@ from skorch.callbacks import EpochTimer, PassthroughScoring
 from torch.nn import functional
 
 from sklearn_advex.neural_network._attack import frozen
+from sklearn_advex.neural_network._attack_network import attack_network
+from sklearn_advex.neural_network._cuda_graph import captured_attack
 from sklearn_advex.neural_network._modules import class_logits
 
 _METRICS = (("loss", True), ("accuracy", False))  # and whether less of it is better
@@ -141,8 +144,6 @@ class AdversarialNet(NeuralNetClassifier):
     autocast_dtype : torch.dtype or None
         The type that autocast may compute with in attack and forward pass; None for the type of the
         inputs. The loss, the weights and their update keep the weights' own type.
-    rows_per_attack : int
-        Rows of a batch that are attacked at a time.
     seed : int
         Seed of the random numbers of each epoch.
 
@@ -165,7 +166,6 @@ class AdversarialNet(NeuralNetClassifier):
         alpha=0.0,
         lr_factor=None,
         autocast_dtype=None,
-        rows_per_attack=1,
         seed=0,
         **kwargs,
     ):
@@ -175,7 +175,6 @@ class AdversarialNet(NeuralNetClassifier):
         self.alpha = alpha
         self.lr_factor = lr_factor
         self.autocast_dtype = autocast_dtype
-        self.rows_per_attack = rows_per_attack
         self.seed = seed
         self.schedule = None
         self.asked_for = None
@@ -257,6 +256,7 @@ class AdversarialNet(NeuralNetClassifier):
         self.was_interrupted = False
         self.last_epoch = len(self.history) + epochs
         self.steps_per_epoch = len(self.get_iterator(X.train, training=True))
+        self._captured = None
         try:
             return super().fit_loop(X, y, epochs, **fit_params)
         except KeyboardInterrupt:
@@ -265,6 +265,8 @@ class AdversarialNet(NeuralNetClassifier):
                 self.was_interrupted = True
                 del self.history[-1:]
             raise
+        finally:
+            del self._captured  # a graph cannot be pickled
 
     def on_epoch_begin(self, net, **kwargs):
         """Open a line of the history, and seed what is random in the epoch.
@@ -367,12 +369,20 @@ class AdversarialNet(NeuralNetClassifier):
         """The worst case of a batch; records how the batch itself fares."""
         X, y = batch
         with frozen(self.module_):
+            network = attack_network(self.module_, self.autocast_dtype or torch.float32)
+            logits_of = partial(self._logits, network=network)
             with torch.no_grad():
-                self._record(part, "clean", self._logits(X), y)
-            n = self.rows_per_attack
-            parts = zip(X.split(n), y.split(n), strict=True)
-            X = torch.cat([self.attack.perturb(self._logits, *part, scale) for part in parts])
+                self._record(part, "clean", logits_of(X), y)
+            X = self._perturb(logits_of, X, y)(X, y, scale)
         return Batch(LabelledTensors(X, y, batch.weight)), "adversarial"
+
+    def _perturb(self, logits_of, X, y):
+        """The attack as it is fastest for a batch."""
+        if not X.is_cuda or len(y) != self.batch_size:
+            return partial(self.attack.perturb, logits_of)
+        if self._captured is None:
+            self._captured = captured_attack(self.attack, logits_of, X, y)
+        return self._captured
 
     def _record(self, part, kind, logits, y):
         accuracy = (logits.argmax(dim=1) == y).float().mean()
@@ -384,12 +394,14 @@ class AdversarialNet(NeuralNetClassifier):
         losses = functional.cross_entropy(logits, batch[1], reduction="none")
         return (losses * batch.weight).mean() + self._penalty()
 
-    def _logits(self, X):
+    def _logits(self, X, network=None):
         """Logits of all classes, computed as `autocast_dtype` allows, in the weights' own type."""
         enabled = self.autocast_dtype is not None
         with torch.autocast(torch.device(self.device).type, self.autocast_dtype, enabled):
             # a module may write to its input
-            return class_logits(self.module_(X.clone())).to(X.dtype)
+            return class_logits((self.module_ if network is None else network)(X.clone())).to(
+                X.dtype
+            )
 
     def _penalty(self):
         if self.alpha == 0:

@@ -6,11 +6,13 @@ import torch
 from sklearn.model_selection import train_test_split
 from torch import nn
 
-from sklearn_advex.neural_network._device import resolve_precision, rows_per_attack
+from sklearn_advex.neural_network._device import resolve_precision
 from sklearn_advex.neural_network._modules import build_module
 from sklearn_advex.neural_network._net import AdversarialNet, LabelledTensors, TrainingData
 from sklearn_advex.neural_network._progress import TrainingProgress
 from sklearn_advex.neural_network._schedules import LR_SCHEDULES
+
+_ADAM_FORMS = {"fused", "foreach", "capturable", "differentiable"}
 
 
 def build_net(estimator, device, row_shape, n_classes):
@@ -46,7 +48,7 @@ def build_net(estimator, device, row_shape, n_classes):
         verbose=0,
         classes=range(n_classes),
         seed=estimator._seed,
-        **{f"optimizer__{k}": v for k, v in estimator._nested_params("optimizer__").items()},
+        **{f"optimizer__{k}": v for k, v in _optimizer_params(estimator, device).items()},
     )
     net.initialize()
     # L-BFGS takes gradients for one flat vector, which those of channels-last weights are not.
@@ -71,7 +73,6 @@ def configure_net(net, estimator):
     device = torch.device(net.device)
     precision = resolve_precision(estimator.precision, device, net.module_)
     net.autocast_dtype = torch.bfloat16 if precision == "bfloat16" else None
-    net.rows_per_attack = rows_per_attack(estimator.batch_size, precision, device, net.module_)
     for group in net.optimizer_.param_groups:
         group["lr"] = group.pop("initial_lr", group["lr"])  # from before the schedule
     if net.lr != estimator.lr:
@@ -115,6 +116,15 @@ def training_data(rows, layout, device, validation_fraction, seed):
             f"validation_fraction={validation_fraction} is too small: {error}"
         ) from error
     return TrainingData(data.take(torch.tensor(train)), data.take(torch.tensor(valid)))
+
+
+def _optimizer_params(estimator, device):
+    """What the user asks for; Adam updates in one pass unless told how, three times as fast."""
+    params = estimator._nested_params("optimizer__")
+    is_adam = estimator.optimizer in (torch.optim.Adam, torch.optim.AdamW)
+    if is_adam and device.type in ("cpu", "cuda") and not _ADAM_FORMS & params.keys():
+        params |= {"fused": True}
+    return params
 
 
 def _callbacks(estimator):
