@@ -1,4 +1,4 @@
-# make demo | test | lint | docs | bench | compare-solvers | paper-tabular | paper-images
+# make demo | test | lint | docs | bench | bench-* | paper-tabular | paper-images
 #
 # Needs Python >= 3.11 and make. Each target installs what it needs into .venv, at the versions of
 # constraints.txt; a stamp file per extra makes the second call install nothing.
@@ -9,12 +9,13 @@ PY := $(VENV)/bin/python
 PIP_INSTALL = $(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs bench compare-solvers paper-tabular paper-images clean
+.PHONY: help demo test lint docs bench bench-linear bench-targets \
+	bench-network bench-regressions paper-tabular paper-images clean
 .DELETE_ON_ERROR:
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
-		while IFS='|' read -r target text; do printf '  make %-16s %s\n' "$$target" "$$text"; done
+		while IFS='|' read -r target text; do printf '  make %-18s %s\n' "$$target" "$$text"; done
 
 demo: $(VENV)/installed-plot ## natural, l1 and adversarial model side by side, under a minute
 	$(PY) examples/demo.py
@@ -30,12 +31,21 @@ docs: $(VENV)/installed-docs ## the documentation, in docs/_build/html
 	rm -rf docs/generated
 	$(PY) -m sphinx -W --keep-going --quiet -b html docs docs/_build/html
 
-bench: $(VENV)/installed-rivals ## speed of linear solver and of networks against targets and rivals
-	$(PY) benchmarks/bench_linear.py
+bench: bench-linear bench-targets bench-network ## all measurements of speed, 40 minutes
+
+bench-linear: $(VENV)/installed-rivals ## the linear solver against rivals; ARGS=--quick: 2 minutes
+	OPENBLAS_NUM_THREADS=1 TQDM_DISABLE=1 $(PY) -m benchmarks.linear $(ARGS)
+
+bench-targets: $(VENV)/installed-bench ## the linear solver against targets of its own
+	$(PY) -m benchmarks.linear.targets
+
+bench-network: $(VENV)/installed-rivals ## training and attacks of networks against rivals
 	TQDM_DISABLE=1 $(PY) benchmarks/bench_network.py $(ARGS)
 
-compare-solvers: $(VENV)/installed-rivals ## the linear solver against l1 solvers at equal support
-	$(PY) benchmarks/compare_solvers.py $(ARGS)
+bench-regressions: $(VENV)/installed-bench ## times to compare between commits
+	$(PY) -m pytest benchmarks/regressions --benchmark-storage=benchmarks/regressions/output \
+		--benchmark-autosave --benchmark-compare -W "default:Can't compare" \
+		--benchmark-columns=median,min,max,rounds $(ARGS)
 
 paper-tabular: $(VENV)/installed-plot ## the paper's tabular experiments, resumable
 	$(PY) benchmarks/paper/tabular.py $(ARGS)

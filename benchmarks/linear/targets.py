@@ -1,7 +1,7 @@
-"""How fast and how lean the exact linear solver is, against its own targets and liblinear.
+"""How fast and how lean the exact linear solver is, against targets of its own.
 
-Run it with ``make bench``. Two ways are always timed in turn within one run, so that a machine
-whose speed drifts changes both; the table gives the median ratio and its range.
+Run it with ``make bench-targets``. Two ways are always timed in turn within one run, so that a
+machine whose speed drifts changes both; the table gives the median ratio and its range.
 """
 
 import platform
@@ -27,6 +27,8 @@ from sklearn_advex import (
 )
 from sklearn_advex.model_selection import gini_scorer, most_concise
 
+from .problems import mnist
+
 REPETITIONS = 9
 
 
@@ -50,8 +52,7 @@ def report(what, values, target):
 
 
 def bench_mnist():
-    X, y = fetch_openml("mnist_784", version=1, return_X_y=True, as_frame=False)
-    X, y = np.ascontiguousarray(X[:20_000] / 255.0), y[:20_000].astype(int) >= 5
+    X, y = mnist(20_000)
     w, r = np.ones(X.shape[1]), np.ones(X.shape[0])
 
     def products():
@@ -120,18 +121,6 @@ def bench_search(X, y):
     report(f"Spambase, 20 epsilons, {what}", values, 0.2)
 
 
-def bench_tiny():
-    rng = np.random.default_rng(0)
-    X = rng.standard_normal((100, 5))
-    y = X @ [1, 0.5, 0, 0, 0] + rng.standard_normal(100) > 0
-    robust = AdversarialLogisticRegression()
-    rival = LogisticRegression(l1_ratio=1, solver="liblinear", random_state=0)
-    values = ratios(
-        lambda: [robust.fit(X, y) for _ in range(50)], lambda: [rival.fit(X, y) for _ in range(50)]
-    )
-    report("100 x 5, fit / liblinear", values, 2)
-
-
 def bench_import():
     def load(module):
         return lambda: subprocess.run([sys.executable, "-c", f"import {module}"], check=True)
@@ -150,5 +139,4 @@ if __name__ == "__main__":
     print("| ratio | median | range | target | |\n|---|---|---|---|---|")
     bench_mnist()
     bench_spambase()
-    bench_tiny()
     bench_import()
