@@ -34,7 +34,7 @@ docs: $(VENV)/installed-docs ## the documentation, in docs/_build/html
 bench: bench-linear bench-targets bench-network ## all measurements of speed, 40 minutes
 
 bench-linear: $(VENV)/installed-rivals ## the linear solver against rivals; ARGS=--quick: 2 minutes
-	OPENBLAS_NUM_THREADS=1 TQDM_DISABLE=1 $(PY) -m benchmarks.linear $(ARGS)
+	TQDM_DISABLE=1 $(PY) -m benchmarks.linear $(ARGS)
 
 bench-targets: $(VENV)/installed-bench ## the linear solver against targets of its own
 	$(PY) -m benchmarks.linear.targets
@@ -43,7 +43,8 @@ bench-network: $(VENV)/installed-rivals ## training and attacks of networks agai
 	TQDM_DISABLE=1 $(PY) benchmarks/bench_network.py $(ARGS)
 
 bench-regressions: $(VENV)/installed-bench ## times to compare between commits
-	$(PY) -m pytest benchmarks/regressions --benchmark-storage=benchmarks/regressions/output \
+	OPENBLAS_NUM_THREADS=1 $(PY) -m pytest benchmarks/regressions \
+		--benchmark-storage=benchmarks/regressions/output \
 		--benchmark-autosave --benchmark-compare -W "default:Can't compare" \
 		--benchmark-columns=median,min,max,rounds $(ARGS)
 

@@ -11,7 +11,6 @@ from itertools import chain
 from pathlib import Path
 from time import perf_counter
 
-import numpy as np
 from threadpoolctl import threadpool_limits
 
 from .measure import climb, take_turns
@@ -39,20 +38,30 @@ def measure(case, repetitions, limit):
     ladders, tasks = {}, {}
     for kind, solver in contestants(case):
         problem = getattr(case, kind)
-        fits = climb(solver, problem, TARGETS[-1], limit)
-        ladders[kind, solver.name] = fits
+        fits = ladders[kind, solver.name] = climb(solver, problem, TARGETS[-1], limit)
         for fit in filter(None, (first_within(fits, target) for target in TARGETS)):
             tasks[kind, solver.name, fit.accuracy] = solver, problem, fit
     seconds = take_turns(tasks, repetitions)
-    for (kind, solver), fits in ladders.items():
-        for target in TARGETS:
-            reached = first_within(fits, target)
-            times = seconds[kind, solver, reached.accuracy] if reached else [np.nan]
-            yield Result.of(case, kind, solver, target, limit, reached, fits, times)
+    return [
+        result_of(case, kind, solver, target, limit, fits, seconds)
+        for (kind, solver), fits in ladders.items()
+        for target in TARGETS
+    ]
 
 
 def first_within(fits, target):
     return next((fit for fit in fits if fit.suboptimality <= target), None)
+
+
+def result_of(case, kind, solver, target, limit, fits, seconds):
+    fit = first_within(fits, target)
+    described = (case.family, case.name, *case.X.shape, case.entries, case.target)
+    result = Result(*described, kind, solver, target, limit, fit is not None)
+    if fit:
+        result.record(fit, seconds[kind, solver, fit.accuracy])
+    elif fits:
+        result.record(fits[-1], [fits[-1].seconds])
+    return result
 
 
 def main():

@@ -37,20 +37,10 @@ class Result:
     fastest: float = np.nan
     slowest: float = np.nan
 
-    @classmethod
-    def of(cls, case, kind, solver, target, limit, reached, fits, times):
-        result = cls(
-            *(case.family, case.name, *case.X.shape, case.entries, case.target),
-            *(kind, solver, target, limit, reached is not None),
-        )
-        fit = reached or (fits[-1] if fits else None)
-        if fit:
-            result.accuracy, result.suboptimality = fit.accuracy, fit.suboptimality
-            result.features, result.memory = fit.features, fit.memory
-            times = times if reached else [fit.seconds]
-            result.seconds = np.median(times)
-            result.fastest, result.slowest = min(times), max(times)
-        return result
+    def record(self, fit, times):
+        self.accuracy, self.suboptimality = fit.accuracy, fit.suboptimality
+        self.features, self.memory = fit.features, fit.memory
+        self.fastest, self.seconds, self.slowest = np.quantile(times, [0, 0.5, 1])
 
     @property
     def size(self):
@@ -72,14 +62,14 @@ def write(results, folder):
     """Print and save the tables, and save the plot."""
     shapes = by_case([result for result in results if result.family == "shapes"])
     growing = [result for result in results if result.family != "shapes" and result.reached]
+    sections = {
+        "Against l1 solvers, at like support": l1_table(shapes),
+        "Against solvers of the same problem": same_problem_table(shapes),
+        "Peak memory": memory_table(shapes),
+        "Growth": growth_table(growing),
+    }
     report = "\n\n".join(
-        [
-            machine(results[0].limit),
-            l1_table(shapes),
-            same_problem_table(shapes),
-            memory_table(shapes),
-            growth_table(growing),
-        ]
+        [conditions(results), *(f"### {title}\n\n{table}" for title, table in sections.items())]
     )
     (folder / "report.md").write_text(report + "\n")
     print(report)
@@ -95,15 +85,18 @@ def by_case(results):
     return cases
 
 
-def machine(limit):
+def conditions(results):
+    """Machine, versions, and the check that nobody found less than what we call the minimum."""
     with open("/proc/cpuinfo") as file:
         names = [line.split(":")[1].strip() for line in file if line.startswith("model name")]
     with open("/proc/meminfo") as file:
         gibibytes = int(file.readline().split()[1]) / 2**20
     libraries = ", ".join(f"{library} {version(library)}" for library in LIBRARIES)
+    lowest = min(result.suboptimality for result in results if result.reached)
     return (
         f"{len(names)} x {names[0]}, {gibibytes:.0f} GiB, Python {platform.python_version()},"
-        f" {libraries}. One thread; at most {limit:g} s a fit."
+        f" {libraries}. One thread; at most {results[0].limit:g} s a fit. Lowest suboptimality of"
+        f" all: {lowest:.0e}."
     )
 
 
