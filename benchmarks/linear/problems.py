@@ -95,12 +95,18 @@ class Case:
         """The problem whose strength, below the largest, leaves about as many features."""
         if self.target == 0:
             return Problem(self.X, self.y, *parameters(1.01 * largest))
-        low, high, sizes = largest * 1e-3, largest, {}
-        while len(sizes) < 14 and self.target not in sizes.values():
+        sizes, low, high = {}, largest, largest
+
+        def size(strength):
+            problem = Problem(self.X, self.y, *parameters(strength))
+            sizes[strength] = np.count_nonzero(problem.solve(1e-6))
+            return sizes[strength]
+
+        while size(low) < self.target:  # from above: weakly penalised models take long
+            low, high = low / 2, low
+        while len(sizes) < 16 and self.target not in sizes.values():
             middle = np.sqrt(low * high)
-            problem = Problem(self.X, self.y, *parameters(middle))
-            sizes[middle] = np.count_nonzero(problem.solve(1e-6))
-            low, high = (middle, high) if sizes[middle] > self.target else (low, middle)
+            low, high = (middle, high) if size(middle) > self.target else (low, middle)
         best = min(sizes, key=lambda strength: abs(sizes[strength] - self.target))
         return Problem(self.X, self.y, *parameters(best))
 

@@ -62,18 +62,19 @@ def write(results, folder):
     """Print and save the tables, and save the plot."""
     shapes = by_case([result for result in results if result.family == "shapes"])
     growing = [result for result in results if result.family != "shapes" and result.reached]
-    sections = {
-        "Against l1 solvers, at like support": l1_table(shapes),
-        "Against solvers of the same problem": same_problem_table(shapes),
-        "Peak memory": memory_table(shapes),
-        "Growth": growth_table(growing),
-    }
+    sections = {}
+    if shapes:
+        sections["Against l1 solvers, at like support"] = l1_table(shapes)
+        sections["Against solvers of the same problem"] = same_problem_table(shapes)
+        sections["Peak memory"] = memory_table(shapes)
+    if growing:
+        sections["Growth"] = growth_table(growing)
+        plot_growth(growing, folder / "growth.png")
     report = "\n\n".join(
         [conditions(results), *(f"### {title}\n\n{table}" for title, table in sections.items())]
     )
     (folder / "report.md").write_text(report + "\n")
     print(report)
-    plot_growth(growing, folder / "growth.png")
 
 
 def by_case(results):
@@ -185,15 +186,18 @@ def exponent(sizes, seconds):
 
 def plot_growth(growing, path):
     families = {result.family: result.shape for result in growing}
-    figure, axes = plt.subplots(1, len(families), figsize=(11, 3.8), layout="constrained")
-    for axis, (family, shape) in zip(axes, families.items(), strict=True):
+    figure, axes = plt.subplots(
+        1, len(families), figsize=(11, 3.8), layout="constrained", sharey=True, squeeze=False
+    )
+    for axis, (family, shape) in zip(axes[0], families.items(), strict=True):
         for kind, solver in [("robust", "here"), *L1_RIVALS]:
             sizes, seconds = curve(growing, family, kind, solver)
             axis.loglog(sizes, seconds, marker="o", label=solver)
         axis.set(title=shape, xlabel=family)
         axis.grid(which="major", alpha=0.3)
-    axes[0].set_ylabel("seconds to a suboptimality of 1e-6")
-    axes[0].legend()
+        axis.xaxis.set_minor_formatter("")
+    axes[0, 0].set_ylabel("seconds to a suboptimality of 1e-6")
+    axes[0, 0].legend()
     figure.savefig(path, dpi=120)
 
 

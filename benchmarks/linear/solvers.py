@@ -59,9 +59,9 @@ def skglm(problem, accuracy):
 
 
 def compile_skglm():
-    """Let it compile its functions, once and for all problems to come."""
+    """Let it compile its functions, by fits that call all of them, for all problems to come."""
     for density in (None, 0.5):
-        skglm(Problem(*gaussian(20, 5, density), 0.0, 0.1, 1.0), 0.1)
+        skglm(Problem(*gaussian(200, 20, density), 0.0, 1e-3, 1.0), 1e-6)
 
 
 def cvxpy(problem, accuracy):
