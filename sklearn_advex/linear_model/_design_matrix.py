@@ -158,7 +158,8 @@ def _blockwise_gram(X, features, weights, border):
     n_features = X.shape[1] if isinstance(features, slice) else features.size
     n_columns = n_features + border.shape[1]
     blocks = _blocks(X.shape[0], n_columns)
-    by_column = X.flags.f_contiguous
+    # NumPy lays out picked columns one after the other, whatever the order of X.
+    by_column = X.flags.f_contiguous or not isinstance(features, slice)
     buffer = np.empty((blocks[0].stop, n_columns), order="F" if by_column else "C")
     root = np.sqrt(weights)[:, None]
     gram = np.zeros((n_columns, n_columns), order="F")

@@ -10,7 +10,7 @@ from sklearn_advex.linear_model._hessian import DenseHessian, HessianOperator
 _LARGEST_DENSE_HESSIAN = 1500
 # Columns not in use are left out of it where those in use are at most this share: picking columns
 # costs more than multiplying them.
-_USED_SHARE = 0.7
+_USED_SHARE = 0.9
 # So many products of a row's entries take no longer than the rest of a Newton step on few rows.
 _CHEAP_HESSIAN = 2**18
 
