@@ -304,7 +304,10 @@ def _score_fold(estimator, X, labels, sample_weight, alpha, fold, task):
         },
     )
     y_train = estimator.classes_[labels[train]]
-    prepared = model._prepare(safe_indexing(X, train), y_train, sample_weight[train])
+    X_train = safe_indexing(X, train)
+    if not issparse(X_train):
+        X_train = np.asfortranarray(X_train)  # the solver picks columns
+    prepared = model._prepare(X_train, y_train, sample_weight[train])
     if model.classes_.size < estimator.classes_.size:
         raise ValueError("cv leaves all rows of a class out of a training set: use fewer folds.")
     path = solve_path(model, *prepared, estimator.epsilons_, alpha, task)
@@ -335,8 +338,9 @@ def _mean_gini(X, coef, predicted):
     d features in use, all others 0, it is ``1 - m / d * (1 - Gini of the m)``.
     """
     used = np.flatnonzero(coef.any(axis=0))
+    if used.size == 0:
+        return 0.0
     rows = coef[:, used] if coef.shape[0] == 1 else coef[np.ix_(predicted, used)]
-    products = X[:, used].multiply(rows).tocsr() if issparse(X) else X[:, used] * rows
-    norms = np.asarray(abs(products).sum(axis=1)).ravel()
-    gini = 1.0 - used.size / coef.shape[1] * (1.0 - gini_index(products)) if used.size else 0.0
-    return np.where(norms > 0, gini, 0.0).mean()
+    products = X[:, used].multiply(rows).tocsr() if issparse(X) else X.take(used, axis=1) * rows
+    gini = 1.0 - used.size / coef.shape[1] * (1.0 - gini_index(products, zero_division=np.nan))
+    return np.nan_to_num(gini).mean()
