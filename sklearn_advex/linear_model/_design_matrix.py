@@ -140,7 +140,7 @@ class CSRMatrix:
 
 
 def _blocks(n_samples, n_columns):
-    rows = int(np.clip(_BLOCK_SIZE // max(n_columns, 1), 64, _BLOCK_ROWS))
+    rows = min(max(_BLOCK_SIZE // max(n_columns, 1), 64), _BLOCK_ROWS)
     return [slice(start, min(start + rows, n_samples)) for start in range(0, n_samples, rows)]
 
 
@@ -179,4 +179,5 @@ def _fill_upper_triangle(matrix):
         stop = start + _BLOCK_ROWS
         matrix[start:stop, stop:] = matrix[stop:, start:stop].T
         block = matrix[start:stop, start:stop]
-        block += np.tril(block, -1).T
+        block += block.T
+        block.flat[:: block.shape[0] + 1] /= 2

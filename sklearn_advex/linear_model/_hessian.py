@@ -9,6 +9,7 @@ _RELATIVE_RIDGE = 1e-12
 # Conjugate gradients stop at this share of the right-hand side: Newton's method corrects the rest.
 _CG_ACCURACY = 1e-2
 _CG_MAX_ITER = 500
+_TINY = np.finfo(float).tiny
 
 
 class DenseHessian:
@@ -21,7 +22,7 @@ class DenseHessian:
 
     def __init__(self, matrix):
         self.matrix = matrix
-        self.diagonal = np.diag(matrix) + np.finfo(float).tiny
+        self.diagonal = matrix.diagonal() + _TINY
         self.scale = 1.0 / np.sqrt(self.diagonal)
         self._factored = self._factor = None
 
@@ -44,7 +45,7 @@ class DenseHessian:
     def _factorise(self, kept, scale):
         ridge = _RELATIVE_RIDGE
         while True:
-            system = self.matrix[np.ix_(kept, kept)]
+            system = self.matrix[kept[:, None], kept]
             system *= scale[:, None]
             system *= scale
             system.flat[:: kept.size + 1] += ridge
@@ -66,7 +67,7 @@ class HessianOperator:
 
     def __init__(self, product, diagonal):
         self.undamped_product = product
-        self.diagonal = diagonal + np.finfo(float).tiny
+        self.diagonal = diagonal + _TINY
         self.damping = 0.0
 
     def damp(self, share):

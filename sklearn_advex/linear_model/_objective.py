@@ -13,6 +13,7 @@ _LARGEST_DENSE_HESSIAN = 1500
 _USED_SHARE = 0.9
 # So many products of a row's entries take no longer than the rest of a Newton step on few rows.
 _CHEAP_HESSIAN = 2**18
+_EPS = np.finfo(float).eps
 
 
 @dataclass
@@ -243,7 +244,7 @@ class RobustObjective:
     def _hessian_of_used(self, curvature, shift, signs):
         """The Hessian, with zeros for features not in use where that saves work."""
         used = np.flatnonzero(signs)
-        if used.size > _USED_SHARE * self.n_features:
+        if used.size > _USED_SHARE * self.n_features or self.hessian_is_cheap:
             return self._hessian_matrix(curvature, shift, slice(None))
         matrix = np.zeros((self.n_features + 1,) * 2)
         rows = np.append(used, self.n_features)
@@ -259,14 +260,15 @@ class RobustObjective:
         total, signed_total = gram[d, d], gram[d, d + 1]
         cross = gram[:d, d + 1] - 0.5 * total * shift
         hessian = gram[: d + 1, : d + 1]
-        rounding = np.finfo(float).eps * np.diag(hessian)
-        hessian[:d, :d] -= np.outer(cross, shift)
-        hessian[:d, :d] -= np.outer(shift, cross)
+        rounding = _EPS * hessian.diagonal()
+        outer = np.outer(cross, shift)
+        hessian[:d, :d] -= outer
+        hessian[:d, :d] -= outer.T
         hessian[:d, d] -= shift * signed_total
         hessian[d, :d] = hessian[:d, d]
         hessian.flat[: d * (d + 2) : d + 2] += self._ridge
         # A sum of squares, of which the differences above may leave less than nothing.
-        np.fill_diagonal(hessian, np.maximum(np.diag(hessian), rounding))
+        hessian.flat[:: d + 2] = np.maximum(hessian.diagonal(), rounding)
         return hessian
 
     def _hessian_product(self, curvature, shift, v):
@@ -280,7 +282,7 @@ class RobustObjective:
         cross = self.design.rmatvec(curvature * self.y)
         squares = self.design.weighted_squares(curvature)
         diagonal = squares - shift * (2 * cross - total * shift) + self._ridge
-        return np.append(np.maximum(diagonal, np.finfo(float).eps * squares), total)
+        return np.append(np.maximum(diagonal, _EPS * squares), total)
 
     def move(self, point, direction, intercept_step):
         """The points along a segment as a function of the step length in [0, 1]."""

@@ -27,6 +27,7 @@ _STRONGER_DAMPINGS = (1e-6, 1e-4, 1e-2, 1.0, 1e2, 1e4)
 # accurate also in nearly flat directions, which the residual hardly sees.
 _OVERSHOOT = 0.01
 _SUFFICIENT_DECREASE = 1e-4
+_ROUNDING = 8 * np.finfo(float).eps
 _SMALLEST_STEP = 2.0**-40
 
 
@@ -262,7 +263,7 @@ def _search(objective, point, value, hessian, slope, signs, free):
         return None
     change, at_zero = found
     at = objective.move(point, change[:-1], change[-1])
-    rounding = 8 * np.finfo(float).eps * abs(value)
+    rounding = _ROUNDING * abs(value)
     length = 1.0
     while length >= _SMALLEST_STEP:
         candidate = at(length)
