@@ -6,7 +6,7 @@ from scipy.sparse import csr_array
 
 from sklearn_advex._losses import LogisticLoss
 from sklearn_advex._perturbation import LinfBall
-from sklearn_advex.linear_model import _objective
+from sklearn_advex.linear_model import _design_matrix, _objective
 from sklearn_advex.linear_model._design_matrix import as_design_matrix
 from sklearn_advex.linear_model._objective import RobustObjective
 
@@ -112,6 +112,21 @@ def test_diagonal_of_the_hessian_operator(X, coef, container, monkeypatch):
     objective = make_objective(container(X))
     operator = objective.hessian(objective.point(coef, 0.3), np.sign(coef))
     np.testing.assert_allclose(operator.diagonal, np.diag(matrix), rtol=1e-12)
+
+
+def test_hessian_leaves_out_the_features_that_are_not_in_use(X, coef, container, monkeypatch):
+    signs = np.sign(coef) * (np.arange(N_FEATURES) % 3 == 1)
+    objective = make_objective(container(X))
+    point = objective.point(coef * np.abs(signs), 0.3)
+    everything = objective.hessian(point, signs).matrix
+    monkeypatch.setattr(_objective, "_CHEAP_HESSIAN", 0)
+    monkeypatch.setattr(_design_matrix, "_BLOCK_ROWS", 128)  # the last of three blocks is shorter
+    matrix = objective.hessian(point, signs).matrix
+    used = np.append(signs != 0, True)
+    pairs = np.outer(used, used)
+    np.testing.assert_allclose(matrix[pairs], everything[pairs], rtol=1e-12, atol=1e-15)
+    assert everything.all()
+    assert not matrix[~pairs].any()
 
 
 @pytest.mark.parametrize("kept", [[1], [0, 4, 7], [0, 1, 2, 3, 5, 6, 8]], ids=len)
