@@ -13,11 +13,12 @@ import sklearn_advex
 ROOT = Path(sklearn_advex.__file__).parent
 PACKAGE = "sklearn_advex"
 SHARED = "_utils"
+TORCH_ROOMS = {"_input_gradients", "neural_network"}
 TORCH_BACKEND = f"{PACKAGE}.attribution._torch"
 SKLEARN_COMPAT = f"{PACKAGE}._utils._sklearn_compat"
 
 LAYERS = (
-    {"_losses", "_perturbation", "metrics", SHARED},
+    {"_input_gradients", "_losses", "_perturbation", "metrics", SHARED},
     {"attribution"},
     {"linear_model", "neural_network"},
     {"model_selection", "plotting", "report"},
@@ -37,8 +38,10 @@ def violation(importer, target, in_function):
     if top == PACKAGE:
         return layer_violation(room, room_of(target))
     is_torch_backend = f"{importer}.".startswith(f"{TORCH_BACKEND}.")
-    if top in {"torch", "skorch"} and room != "neural_network" and not is_torch_backend:
-        return f"{top} belongs to neural_network and attribution._torch"
+    if top == "torch" and room not in TORCH_ROOMS and not is_torch_backend:
+        return "torch belongs to _input_gradients, neural_network and attribution._torch"
+    if top == "skorch" and room != "neural_network":
+        return "skorch belongs to neural_network"
     if top == "captum" and not is_torch_backend:
         return "captum belongs to attribution._torch"
     if top == "matplotlib" and (room != "plotting" or not in_function):

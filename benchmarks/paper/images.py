@@ -53,18 +53,20 @@ DATA_SETS = {
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long is trained, and on how many images the models are explained."""
+    """How long is trained, and how many images are explained with how many gradients each."""
 
     n_train: int
     n_explained: int
+    n_steps: int
     natural: dict
     adversarial: Callable[[float], dict]
 
 
 QUICK = Schedule(
-    n_train=30_000,
+    n_train=25_000,
     n_explained=1000,
-    natural={"max_epochs": 3, "batch_size": 128, "lr": 1e-3, "lr_schedule": "linear"},
+    n_steps=20,
+    natural={"max_epochs": 3, "batch_size": 50, "lr": 1e-3, "lr_schedule": "linear"},
     adversarial=lambda epsilon: {
         "epsilon_warmup": 0.4,
         "attack_steps": 7,
@@ -74,6 +76,7 @@ QUICK = Schedule(
 FULL = Schedule(
     n_train=N_TRAIN,
     n_explained=N_TEST,
+    n_steps=50,
     natural={"max_epochs": 25, "batch_size": 50, "lr": 1e-4},
     adversarial=lambda epsilon: {
         "max_epochs": 100,
@@ -129,7 +132,7 @@ def trained(model, path, X, y):
     return model
 
 
-def table(models, X, y, epsilon):
+def table(models, X, y, epsilon, n_steps):
     """Table 1: a frame with one row per reading of F, attribution method and model."""
     return pd.concat(
         {
@@ -140,6 +143,7 @@ def table(models, X, y, epsilon):
                 methods=tuple(METHODS),
                 epsilon=epsilon,
                 output=output,
+                n_steps=n_steps,
                 target="true",
             )
             for output in OUTPUTS
@@ -165,17 +169,17 @@ def draw_saliency(models, X, y, data_set, folder, n_images=6):
         plt.close(display.figure_)
 
 
-def draw_gains(models, X, data_set, folder):
+def draw_gains(models, X, data_set, n_steps, folder):
     """Figure 2: the gain of each test image."""
     figure, axes = plt.subplots(1, 2, figsize=(8, 4), sharey=True, layout="constrained")
     for ax, (method, label) in zip(axes, METHODS.items(), strict=True):
-        SparsenessGainDisplay.from_estimators(models, X, ax=ax, method=method)
+        SparsenessGainDisplay.from_estimators(models, X, ax=ax, method=method, n_steps=n_steps)
         ax.set_title(f"{data_set.name}, {label}")
     figure.savefig(folder / f"figure2-{data_set.name}.png", dpi=120)
     plt.close(figure)
 
 
-def draw_curves(models, X, y, data_set, folder):
+def draw_curves(models, X, y, data_set, n_steps, folder):
     """Figure 3: Gini against accuracy along epsilon and along lambda."""
     names = {setting: str(setting) for setting in models}
     report = conciseness_report(
@@ -186,6 +190,7 @@ def draw_curves(models, X, y, data_set, folder):
         methods=tuple(METHODS),
         epsilon=data_set.epsilon,
         target="true",
+        n_steps=n_steps,
     )
     report.to_csv(folder / f"{data_set.name}-curves.csv", float_format="%.6f")
     figure, axes = plt.subplots(1, 2, figsize=(8, 4), sharey=True, layout="constrained")
@@ -219,17 +224,17 @@ def run(data_set, schedule, folder, with_curves):
 
     of_table = {"n": NATURAL, "l": Setting(0.0, LAMBDA), "a": Setting(data_set.epsilon)}
     models = {name: train(setting) for name, setting in of_table.items()}
-    results = table(models, X_test, y_test, data_set.epsilon)
+    results = table(models, X_test, y_test, data_set.epsilon, schedule.n_steps)
     results.to_csv(folder / f"{data_set.name}.csv", float_format="%.6f")
     print(results.to_string(float_format="{:.3f}".format))
     draw_saliency(models, X_test, y_test, data_set, folder)
-    draw_gains(models, X_test, data_set, folder)
+    draw_gains(models, X_test, data_set, schedule.n_steps, folder)
     if with_curves:
         along_epsilon = [Setting(epsilon) for epsilon in data_set.epsilons]
         along_lambda = [Setting(0.0, lambda_) for lambda_ in LAMBDAS]
         settings = [NATURAL, *along_epsilon, *along_lambda]
         curves = {setting: train(setting) for setting in settings}
-        draw_curves(curves, X_test, y_test, data_set, folder)
+        draw_curves(curves, X_test, y_test, data_set, schedule.n_steps, folder)
 
 
 def main():

@@ -12,6 +12,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_advex._input_gradients import input_gradient_network
 from sklearn_advex._perturbation import resolve_epsilon
 from sklearn_advex._utils._class_targets import check_classes, known_positions, label_positions
 from sklearn_advex._utils._counts import check_count
@@ -28,7 +29,6 @@ from sklearn_advex.neural_network._attack import (
     frozen,
     strongest_attack,
 )
-from sklearn_advex.neural_network._attack_network import attack_network
 from sklearn_advex.neural_network._checkpoint import find_run, resume_run
 from sklearn_advex.neural_network._data import (
     check_range,
@@ -410,7 +410,7 @@ class BaseAdversarialNetClassifier(
         attack = self._adversary(epsilon, 2.5 / steps * epsilon, steps, generator=generator)
         perturbed, stands = np.empty_like(rows), np.empty(len(rows), dtype=bool)
         with frozen(self.module_):
-            logits_of = partial(self._logits, network=attack_network(self.module_))
+            logits_of = partial(self._logits, network=input_gradient_network(self.module_))
             for block in gen_batches(len(rows), _BLOCK_SIZE):
                 inputs, fooled = strongest_attack(
                     attack, logits_of, self._as_inputs(rows[block]), positions[block], restarts

@@ -10,8 +10,8 @@ from skorch import NeuralNetClassifier
 from skorch.callbacks import EpochTimer, PassthroughScoring
 from torch.nn import functional
 
+from sklearn_advex._input_gradients import input_gradient_network
 from sklearn_advex.neural_network._attack import frozen
-from sklearn_advex.neural_network._attack_network import attack_network
 from sklearn_advex.neural_network._cuda_graph import captured_attack
 from sklearn_advex.neural_network._modules import class_logits
 
@@ -369,7 +369,7 @@ class AdversarialNet(NeuralNetClassifier):
         """The worst case of a batch; records how the batch itself fares."""
         X, y = batch
         with frozen(self.module_):
-            network = attack_network(self.module_, self.autocast_dtype or torch.float32)
+            network = input_gradient_network(self.module_, self.autocast_dtype)
             logits_of = partial(self._logits, network=network)
             with torch.no_grad():
                 self._record(part, "clean", logits_of(X), y)

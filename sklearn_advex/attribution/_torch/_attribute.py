@@ -58,7 +58,7 @@ def attribute_network(model, X, y, *, method, output, target, baseline, n_steps,
             explainer = DeepShap(network, background, background_scores, output, batch_size)
             values = explainer.attribute(scores, positions)
         else:
-            explained = Output(network.scores, output)
+            explained = Output(network.fast_scores(), output)
             baseline_row = network.tensor(background)
             attribute = partial(_METHODS[method], explained, baseline_row, n_steps)
             values = _in_batches(network, attribute, positions, batch_size)

@@ -1,4 +1,4 @@
-"""A convolution of pixels, made for attacks: fast in its gradient with respect to the image."""
+"""A convolution of pixels that is fast in its gradient with respect to the image."""
 
 import torch
 from torch import nn
@@ -20,11 +20,11 @@ class PixelConvolution:
     ----------
     layer : torch.nn.Conv2d
         One for which :meth:`suits` is true.
-    dtype : torch.dtype
-        What to compute with.
+    dtype : torch.dtype, default=None
+        What to compute with; None is the type of the weights.
     """
 
-    def __init__(self, layer, dtype):
+    def __init__(self, layer, dtype=None):
         self.weight = layer.weight.detach().to(dtype)
         self.bias = None if layer.bias is None else layer.bias.detach().to(dtype)
         self.padding = layer.padding

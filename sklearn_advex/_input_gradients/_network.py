@@ -1,4 +1,4 @@
-"""A network as attacks use it: the same function, fast in its gradient for the input."""
+"""The same function as a network, faster in its gradient with respect to the input."""
 
 from functools import partial, reduce
 
@@ -7,12 +7,12 @@ from torch import nn
 from torch.func import functional_call
 from torch.nn import functional
 
-from sklearn_advex.neural_network._pixel_convolution import PixelConvolution
+from sklearn_advex._input_gradients._pixel_convolution import PixelConvolution
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
-def attack_network(module, dtype=torch.float32):
+def input_gradient_network(module, dtype=None):
     """Arrange a network for many gradients with respect to its input while its weights stay.
 
     A plain :class:`torch.nn.Sequential` on the CPU becomes the same function, computed in another
@@ -28,9 +28,9 @@ def attack_network(module, dtype=torch.float32):
     ----------
     module : torch.nn.Module
         In evaluation mode.
-    dtype : torch.dtype, default=torch.float32
-        What convolutions and dense layers compute with. Any other than that of the weights needs
-        autocast around the calls.
+    dtype : torch.dtype, default=None
+        What convolutions and dense layers compute with; None is the type of the weights. Any other
+        needs autocast around the calls.
 
     Returns
     -------
@@ -74,10 +74,11 @@ def _rectified_last(layers):
 def _step(layer, dtype):
     if type(layer) not in (nn.Conv2d, nn.Linear):
         return layer
-    if dtype != layer.weight.dtype:
+    if dtype not in (None, layer.weight.dtype):
         weights = {name: weight.to(dtype) for name, weight in layer.named_parameters()}
         return partial(functional_call, layer, weights)
-    by_onednn = type(layer) is nn.Linear and torch.backends.mkldnn.is_available()
+    is_dense = type(layer) is nn.Linear and layer.weight.dtype == torch.float32
+    by_onednn = is_dense and torch.backends.mkldnn.is_available()
     return partial(_dense_by_onednn, layer) if by_onednn else layer
 
 

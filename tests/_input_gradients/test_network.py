@@ -1,13 +1,13 @@
-"""The network arranged for attacks is the module: the same logits, the same gradients."""
+"""The arranged network is the module: the same logits, the same gradients."""
 
 import pytest
 import torch
 from torch import nn
 
+from sklearn_advex._input_gradients import input_gradient_network
+from sklearn_advex._input_gradients._pixel_convolution import PixelConvolution
 from sklearn_advex.neural_network import ConvNet
 from sklearn_advex.neural_network._attack import frozen
-from sklearn_advex.neural_network._attack_network import attack_network
-from sklearn_advex.neural_network._pixel_convolution import PixelConvolution
 
 
 def logits_and_gradient(network, X):
@@ -18,7 +18,7 @@ def logits_and_gradient(network, X):
 
 def assert_same_function(module, X, **tolerance):
     with frozen(module):
-        ours, theirs = (logits_and_gradient(f, X) for f in (attack_network(module), module))
+        ours, theirs = (logits_and_gradient(f, X) for f in (input_gradient_network(module), module))
     torch.testing.assert_close(ours, theirs, **tolerance)
 
 
@@ -59,7 +59,7 @@ def test_it_is_the_module(name, memory_format):
     module = build()
     if len(shape) == 3:
         module = module.to(memory_format=memory_format)
-    assert attack_network(module) is not module
+    assert input_gradient_network(module) is not module
     assert_same_function(module, torch.randn(6, *shape), rtol=1e-4, atol=1e-5)
 
 
@@ -73,7 +73,7 @@ def test_the_gradient_of_pixels_is_that_of_the_convolution(channels, kernel_size
     layer = nn.Conv2d(channels, 6, kernel_size, padding=padding).requires_grad_(False)
     assert PixelConvolution.suits(layer)
     X = torch.randn(5, channels, *size)
-    ours = logits_and_gradient(PixelConvolution(layer, torch.float32), X)
+    ours = logits_and_gradient(PixelConvolution(layer), X)
     torch.testing.assert_close(ours, logits_and_gradient(layer, X), rtol=1e-4, atol=1e-5)
 
 
@@ -99,7 +99,7 @@ def test_bfloat16_is_near():
     module, X = ConvNet((1, 28, 28), 10), torch.rand(16, 1, 28, 28)
     with frozen(module):
         exact, exact_gradient = logits_and_gradient(module, X)
-        network = attack_network(module, torch.bfloat16)
+        network = input_gradient_network(module, torch.bfloat16)
         with torch.autocast("cpu", torch.bfloat16):
             logits, gradient = logits_and_gradient(network, X)
     assert logits.dtype == torch.bfloat16
@@ -117,11 +117,17 @@ class Residual(nn.Sequential):
         return X + super().forward(X)
 
 
+def test_double_precision_is_kept():
+    torch.manual_seed(0)
+    module = ConvNet((1, 8, 8), 3).double()
+    assert_same_function(module, torch.randn(4, 1, 8, 8).double(), rtol=1e-12, atol=1e-12)
+
+
 def test_a_module_that_is_more_than_a_sequence_is_left_alone():
     hooked = nn.Sequential(nn.Linear(3, 3), nn.ReLU())
     hooked[1].register_forward_hook(lambda layer, inputs, outputs: outputs + 1)
     for module in (nn.Linear(3, 2), Residual(nn.Linear(3, 3)), hooked):
-        assert attack_network(module) is module
+        assert input_gradient_network(module) is module
     inside = nn.Sequential(Residual(nn.Linear(3, 3)), nn.Linear(3, 2))
     assert_same_function(inside, torch.randn(4, 3))
 
@@ -132,5 +138,5 @@ def test_it_holds_for_the_weights_of_its_time():
         with torch.no_grad():
             module[0].weight += 1
         with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
-            ours = attack_network(module, dtype)(X)
+            ours = input_gradient_network(module, dtype)(X)
         torch.testing.assert_close(ours.float(), module(X), rtol=0.02, atol=0.02)
