@@ -83,4 +83,6 @@ def _step(layer, dtype):
 
 
 def _dense_by_onednn(layer, X):
+    if X.ndim != 2:  # up to five dimensions it could take
+        return layer(X)
     return functional.linear(X.to_mkldnn(), layer.weight, layer.bias).to_dense()

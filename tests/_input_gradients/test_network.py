@@ -29,6 +29,7 @@ SEQUENCES = {
         (20,),
         lambda: nn.Sequential(nn.Linear(20, 7, bias=False), nn.Tanh(), nn.Linear(7, 3)),
     ),
+    "of many dimensions": ((2, 3, 1, 2, 4), lambda: nn.Sequential(nn.Linear(4, 3), nn.ReLU())),
     "nested, with batch norm and dropout": (
         (2, 9, 8),
         lambda: nn.Sequential(
