@@ -26,7 +26,7 @@ from sklearn_advex.report import conciseness_report
 N_TRAIN, N_TEST = 50_000, 10_000
 #: The authors' code adds lambda times the l1 norm to the *sum* of 50 losses.
 LAMBDA, ROWS_OF_A_SUM = 0.01, 50
-LAMBDAS = (0.001, 0.003, LAMBDA, 0.03)
+LAMBDAS = (0.001, LAMBDA, 0.03)
 METHODS = {"ig": "IG", "deep_shap": "DeepSHAP"}
 OUTPUTS = ("probability", "logit")
 FASHION = "T-shirt trouser pullover dress coat sandal shirt sneaker bag boot"
@@ -44,9 +44,9 @@ class DataSet:
 
 
 DATA_SETS = {
-    "mnist": DataSet("MNIST", "mnist_784", 0.3, (0.1, 0.2, 0.3, 0.4), tuple("0123456789")),
+    "mnist": DataSet("MNIST", "mnist_784", 0.3, (0.1, 0.2, 0.3), tuple("0123456789")),
     "fashion": DataSet(
-        "Fashion-MNIST", "Fashion-MNIST", 0.1, (0.025, 0.05, 0.1, 0.15), tuple(FASHION.split())
+        "Fashion-MNIST", "Fashion-MNIST", 0.1, (0.05, 0.1, 0.15), tuple(FASHION.split())
     ),
 }
 
@@ -242,7 +242,7 @@ def main():
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--quick", action="store_true", help="minutes on a CPU; the default")
     form.add_argument("--full", action="store_true", help="the paper's schedule; needs a GPU")
-    parser.add_argument("--curves", action="store_true", help="Figure 3 too: six models more")
+    parser.add_argument("--curves", action="store_true", help="Figure 3 too: four models more")
     parser.add_argument("--data", choices=[*DATA_SETS], nargs="+", default=[*DATA_SETS])
     parser.add_argument("--output", type=Path, default=Path("benchmarks/paper/output"))
     arguments = parser.parse_args()
