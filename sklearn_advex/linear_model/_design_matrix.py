@@ -1,6 +1,8 @@
 """The products with X that training needs, for dense and CSR X, without copying X.
 
 Results are float64 whatever the dtype of X: a float32 matrix is widened a block of rows at a time.
+Costs are in multiplications of a dense matrix by another, of which a core does some 3e10 a second.
+Dense products with a vector wait for memory, sparse ones also for the places of their entries.
 """
 
 import numpy as np
@@ -9,6 +11,12 @@ from scipy.sparse import csr_array, issparse
 
 # Columns picked out of X are kept as a copy while the copy is at most this share of X.
 _COPIED_SHARE = 1 / 5
+# What an entry costs in a matvec and an rmatvec, and in CSR also what a row does.
+_DENSE_ENTRY = 10
+_SPARSE_ENTRY = 60
+# What a pair of entries of a row, and an entry of the result, cost in the gram of a CSR matrix.
+_SPARSE_PAIR = 60
+_SPARSE_GRAM_ENTRY = 300
 # A block of rows holds about this many float64 numbers, so that it stays in a core's cache, ...
 _BLOCK_SIZE = 2**17
 # ... and at most so many rows: longer blocks gather their columns more slowly.
@@ -37,6 +45,15 @@ class DenseMatrix:
         self.X = X
         self.shape = X.shape
         self.dtype = X.dtype
+
+    @property
+    def product_cost(self):
+        """What a `matvec` and an `rmatvec` cost."""
+        return _DENSE_ENTRY * self.X.size
+
+    def gram_cost(self, n_features):
+        """What the `gram` of some features costs."""
+        return self.shape[0] * n_features**2
 
     def matvec(self, v):
         """``X @ v``."""
@@ -77,6 +94,8 @@ class _ColumnsOfDense:
         self.whole = DenseMatrix(X)
         self.features = features
         self.shape = (X.shape[0], features.size)
+        self.product_cost = self.whole.product_cost
+        self.gram_cost = self.whole.gram_cost
 
     def matvec(self, v):
         padded = np.zeros(self.whole.shape[1])
@@ -105,6 +124,16 @@ class CSRMatrix:
         self.X = X
         self.shape = X.shape
         self.dtype = X.dtype
+
+    @property
+    def product_cost(self):
+        """What a `matvec` and an `rmatvec` cost."""
+        return _SPARSE_ENTRY * (self.X.nnz + self.shape[0])
+
+    def gram_cost(self, n_features):
+        """What the `gram` of some features costs, if they have their share of the entries."""
+        in_row = self.X.nnz / self.shape[0] * n_features / self.shape[1]
+        return _SPARSE_PAIR * self.shape[0] * in_row**2 + _SPARSE_GRAM_ENTRY * n_features**2
 
     def matvec(self, v):
         """``X @ v``."""

@@ -63,10 +63,13 @@ class HessianOperator:
     product : callable
         Takes and returns an ndarray of shape (n,).
     diagonal : ndarray of shape (n,)
+    most_products : float, default=inf
+        How many products may be spent on systems before it is given up to solve them.
     """
 
-    def __init__(self, product, diagonal):
+    def __init__(self, product, diagonal, most_products=np.inf):
         self.undamped_product = product
+        self.products_left = most_products
         self.diagonal = diagonal + _TINY
         self.damping = 0.0
 
@@ -79,11 +82,15 @@ class HessianOperator:
         return self.undamped_product(v) + self.damping * v
 
     def solve(self, kept, right, guess):
-        """Solve the system of the variables `kept` approximately, starting from `guess`."""
+        """Solve the system of the variables `kept` approximately, starting from `guess`.
+
+        Returns None where that took more products than there were left.
+        """
         padded = np.zeros(self.diagonal.size)
 
         def product(v):
             padded[kept] = v
+            self.products_left -= 1
             return self.product(padded)[kept]
 
         shape = (kept.size, kept.size)
@@ -93,7 +100,7 @@ class HessianOperator:
             right,
             x0=guess,
             rtol=_CG_ACCURACY,
-            maxiter=_CG_MAX_ITER,
+            maxiter=int(min(_CG_MAX_ITER, self.products_left)),
             M=LinearOperator(shape, lambda v: jacobi * v, dtype=float),
         )
-        return solution
+        return solution if self.products_left > 0 else None

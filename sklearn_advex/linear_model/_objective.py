@@ -6,7 +6,7 @@ import numpy as np
 
 from sklearn_advex.linear_model._hessian import DenseHessian, HessianOperator
 
-# Up to so many features in use a Newton system is factorised (2 MB per 500 of them, squared).
+# A Hessian of more features is never made a matrix (2 MB per 500 of them, squared).
 _LARGEST_DENSE_HESSIAN = 1500
 # Columns not in use are left out of it where those in use are at most this share: picking columns
 # costs more than multiplying them.
@@ -211,7 +211,18 @@ class RobustObjective:
             residual = max(residual, self.slopes(point, certificate).sum() * short)
         return residual
 
-    def hessian(self, point, signs):
+    def products_worth_a_matrix(self, n_used):
+        """How many products with the Hessian take as long as to form and factorise its matrix.
+
+        They alone tell which way is the faster, as nobody knows how many conjugate gradients need:
+        if that is given up after so many, no step takes more than twice the time of the faster way.
+        """
+        if self.n_features > _LARGEST_DENSE_HESSIAN:
+            return np.inf
+        factorisation = n_used**3 / 3
+        return (self.design.gram_cost(n_used) + factorisation) / self.design.product_cost
+
+    def hessian(self, point, signs, most_products=0):
         """Second derivatives within an orthant, intercept last.
 
         Parameters
@@ -219,6 +230,9 @@ class RobustObjective:
         point : Point
         signs : ndarray of shape (n_features,)
             The orthant: -1.0 or 1.0 for each feature, 0.0 for one that stays out of the model.
+        most_products : float, default=0
+            How many products may be spent on its systems; 0 for a matrix where that is not too
+            large, else for as many as it takes.
 
         Returns
         -------
@@ -227,12 +241,13 @@ class RobustObjective:
         curvature = self.curvature(point)
         shift = self.perturbation.orthant_slopes * signs
         with np.errstate(over="ignore", invalid="ignore"):
-            if self.n_features <= _LARGEST_DENSE_HESSIAN:
+            if most_products == 0 and self.n_features <= _LARGEST_DENSE_HESSIAN:
                 hessian = DenseHessian(self._hessian_of_used(curvature, shift, signs))
             else:
                 hessian = HessianOperator(
                     lambda v: self._hessian_product(curvature, shift, v),
                     self._hessian_diagonal(curvature, shift),
+                    most_products or np.inf,
                 )
         if not np.isfinite(hessian.diagonal).all():
             raise ValueError(

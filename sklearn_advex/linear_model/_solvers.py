@@ -19,6 +19,8 @@ _MAX_PIVOTS = 30
 _PIVOT_ROUNDING = 1e-12
 # A Hessian is kept as long as steps with it cut the residual to this share.
 _KEEPING_HESSIAN = 0.1
+# Conjugate gradients are tried where at least so many products are worth the Hessian's matrix.
+_FEWEST_PRODUCTS = 30
 # Share of the decrease that one variable alone promises by which curvatures are raised.
 _DAMPING = 1e-2
 # Further shares by which they are raised where pivoting does not end, or the step leads up.
@@ -165,6 +167,7 @@ class _WorkingSet:
         self.objective = objective.restrict(features)
         self._hessian = None
         self._hessian_signs = None
+        self._by_products = True
 
     def minimise(self, point, subgradients, accuracy, n_iter):
         """Take steps from a point over all features, until the residual over these is small.
@@ -216,20 +219,31 @@ class _WorkingSet:
         """The next point and its value, or None where rounding errors allow no progress."""
         signs = np.sign(np.where(point.coef != 0, point.coef, -slope[:-1]))
         free = np.append(signs != 0, self.objective.fit_intercept)
-        kept = self._hessian is not None and np.all((signs == 0) | (signs == self._hessian_signs))
-        if kept:
-            moved = _search(self.objective, point, value, self._hessian, slope, signs, free)
+        for hessian in self._hessians(point, slope, signs, free):
+            moved = _search(self.objective, point, value, hessian, slope, signs, free)
             if moved is not None:
                 return moved
-        self._hessian, self._hessian_signs = self.objective.hessian(point, signs), signs
-        promise = np.max(slope[free] ** 2 / self._hessian.diagonal[free], initial=0.0)
-        self._hessian.damp(_DAMPING * promise)
-        for share in _STRONGER_DAMPINGS:
-            moved = _search(self.objective, point, value, self._hessian, slope, signs, free)
-            if moved is not None:
-                return moved
-            self._hessian.damp(share)
         return None
+
+    def _hessians(self, point, slope, signs, free):
+        """Hessians to take a step with: each for the case that the ones before lead nowhere."""
+        if self._hessian is not None and np.all((signs == 0) | (signs == self._hessian_signs)):
+            yield self._hessian
+        worth = self.objective.products_worth_a_matrix(np.count_nonzero(signs))
+        if self._by_products and worth >= _FEWEST_PRODUCTS:
+            yield _damped(self.objective.hessian(point, signs, worth), slope, free)
+            self._by_products = False
+        self._hessian = _damped(self.objective.hessian(point, signs), slope, free)
+        self._hessian_signs = signs
+        for share in _STRONGER_DAMPINGS:
+            yield self._hessian
+            self._hessian.damp(share)
+
+
+def _damped(hessian, slope, free):
+    promise = np.max(slope[free] ** 2 / hessian.diagonal[free], initial=0.0)
+    hessian.damp(_DAMPING * promise)
+    return hessian
 
 
 def _require(component, attribute, needed):
@@ -298,7 +312,8 @@ def _minimise_in_orthant(hessian, gradient, coef, signs, free):
     at_zero : ndarray of shape (n_features,), bool
         The coefficients that the change takes to zero.
 
-    None where pivoting does not end, as it may for a Hessian that is nearly singular.
+    None where pivoting does not end, as it may for a Hessian that is nearly singular, or a system
+    is not solved.
     """
     bounded = free[:-1].copy()
     change = np.zeros(gradient.size)
@@ -312,7 +327,10 @@ def _minimise_in_orthant(hessian, gradient, coef, signs, free):
         if pinned.any():
             right -= hessian.product(np.where(kept, 0.0, change))[kept]
         if kept.any():
-            change[kept] = hessian.solve(np.flatnonzero(kept), right, change[kept])
+            solution = hessian.solve(np.flatnonzero(kept), right, change[kept])
+            if solution is None:
+                return None
+            change[kept] = solution
         wrong = kept[:-1] & (signs * (coef + change[:-1]) < 0)
         if pinned.any():
             pull = signs * (gradient + hessian.product(change))[:-1]
