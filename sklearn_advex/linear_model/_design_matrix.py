@@ -9,8 +9,10 @@ import numpy as np
 from scipy.linalg.blas import dsyrk
 from scipy.sparse import csr_array, issparse
 
-# Columns picked out of X are kept as a copy while the copy is at most this share of X.
+# Columns picked out of X are kept as a copy while the copy is at most this share of X, or has at
+# most so many entries (8 MB).
 _COPIED_SHARE = 1 / 5
+_COPIED_ENTRIES = 2**20
 # What an entry costs in a matvec and an rmatvec, and in CSR also what a row does.
 _DENSE_ENTRY = 10
 _SPARSE_ENTRY = 60
@@ -82,7 +84,8 @@ class DenseMatrix:
 
     def columns(self, features):
         """The design matrix of some columns: a copy where that is small, else a view."""
-        if features.size <= _COPIED_SHARE * self.shape[1]:
+        entries = self.shape[0] * features.size
+        if entries <= max(_COPIED_SHARE * self.X.size, _COPIED_ENTRIES):
             return DenseMatrix(_copied_columns(self.X, features))
         return _ColumnsOfDense(self.X, features)
 
