@@ -10,9 +10,9 @@ from scipy.linalg.blas import dsyrk
 from scipy.sparse import csr_array, issparse
 
 # Columns picked out of X are kept as a copy while the copy is at most this share of X, or has at
-# most so many entries (8 MB).
+# most so many entries (6 MB of float64).
 _COPIED_SHARE = 1 / 5
-_COPIED_ENTRIES = 2**20
+_COPIED_ENTRIES = 3 * 2**18
 # What an entry costs in a matvec and an rmatvec, and in CSR also what a row does.
 _DENSE_ENTRY = 10
 _SPARSE_ENTRY = 60

@@ -214,8 +214,8 @@ class RobustObjective:
     def products_worth_a_matrix(self, n_used):
         """How many products with the Hessian take as long as to form and factorise its matrix.
 
-        They alone tell which way is the faster, as nobody knows how many conjugate gradients need:
-        if that is given up after so many, no step takes more than twice the time of the faster way.
+        How many conjugate gradients will need is not known, but if they are given up after so many
+        no step takes more than twice the time that the faster way takes.
         """
         if self.n_features > _LARGEST_DENSE_HESSIAN:
             return np.inf

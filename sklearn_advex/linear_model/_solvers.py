@@ -20,7 +20,10 @@ _PIVOT_ROUNDING = 1e-12
 # A Hessian is kept as long as steps with it cut the residual to this share.
 _KEEPING_HESSIAN = 0.1
 # Conjugate gradients are tried where at least so many products are worth the Hessian's matrix.
-_FEWEST_PRODUCTS = 30
+_FEWEST_PRODUCTS = 60
+# They are kept to unless a step that left all signs as they were did not cut the residual to this
+# share: then the curvature is too uneven for them.
+_KEEPING_PRODUCTS = 0.5
 # Share of the decrease that one variable alone promises by which curvatures are raised.
 _DAMPING = 1e-2
 # Further shares by which they are raised where pivoting does not end, or the step leads up.
@@ -154,9 +157,11 @@ class _Report:
 class _WorkingSet:
     """Newton's method on some of the features, the coefficients of the others being 0.
 
-    The Hessian is the costly part of a step, unless there are few rows and features. It is kept for
-    the next one (the chord method) as long as steps with it cut the residual by much, and signs
-    stay as they are.
+    The Hessian is the costly part of a step, unless there are few rows and features. Where products
+    with it are much cheaper than its matrix, conjugate gradients are given as many as cost as much.
+    Where these do not do there is the matrix, here and in all later steps. It is kept for the next
+    one (the chord method) as long as steps with it cut the residual by much, and signs stay as they
+    are.
     """
 
     def __init__(self, objective, features, max_iter, report):
@@ -195,7 +200,7 @@ class _WorkingSet:
 
     def _minimise(self, point, subgradients, accuracy, first):
         objective = self.objective
-        value, last_residual = objective.value(point), np.inf
+        value, last_residual, settled = objective.value(point), np.inf, False
         for n_iter in range(first, self.max_iter + 1):
             if objective.separates(point):
                 return point, subgradients, n_iter, "separable"
@@ -209,9 +214,12 @@ class _WorkingSet:
                 self.report(n_iter, objective, point, residual)
             if objective.hessian_is_cheap or residual > _KEEPING_HESSIAN * last_residual:
                 self._hessian = None
+            if settled and residual > _KEEPING_PRODUCTS * last_residual:
+                self._by_products = False
             moved = self._step(point, slope, value)
             if moved is None:
                 return point, subgradients, n_iter, "stalled"
+            settled = np.array_equal(np.sign(point.coef), np.sign(moved[0].coef))
             (point, value), last_residual = moved, residual
             subgradients = objective.subgradients(point)
 

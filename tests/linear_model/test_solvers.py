@@ -9,7 +9,7 @@ from scipy.sparse import random_array
 
 from sklearn_advex._losses import LogisticLoss
 from sklearn_advex._perturbation import LinfBall
-from sklearn_advex.linear_model import _objective
+from sklearn_advex.linear_model import _hessian, _objective, _solvers
 from sklearn_advex.linear_model._design_matrix import as_design_matrix
 from sklearn_advex.linear_model._hessian import DenseHessian, HessianOperator
 from sklearn_advex.linear_model._objective import RobustObjective
@@ -78,6 +78,8 @@ def test_conjugate_gradients_and_factorisation_solve_the_same_system():
     approximate = operator.solve(kept, right, np.zeros(35))
     error = np.linalg.norm(matrix[3:38, 3:38] @ approximate - right) / np.linalg.norm(right)
     assert 0 < error <= 1e-2
+    too_few = HessianOperator(lambda v: matrix @ v, np.diag(matrix), most_products=3)
+    assert too_few.solve(kept, right, np.zeros(35)) is None
 
 
 def test_a_factorised_hessian_follows_its_damping_and_the_variables_asked_for():
@@ -122,6 +124,54 @@ def test_large_and_small_curvature_lead_to_the_same_optimum(
     assert max(by_factorisation.residual, by_products.residual) <= 1e-10
     np.testing.assert_allclose(by_products.point.coef, by_factorisation.point.coef, atol=1e-6)
     np.testing.assert_array_equal(by_products.point.coef == 0, by_factorisation.point.coef == 0)
+
+
+@pytest.mark.parametrize(
+    ("products", "ways"),
+    [(0, {DenseHessian}), (2, {HessianOperator, DenseHessian}), (100, {HessianOperator})],
+    ids=["not tried", "given up", "enough"],
+)
+def test_products_and_matrix_lead_to_the_same_optimum(products, ways, monkeypatch):
+    X, y = make_data(400, 60, n_informative=5)
+    monkeypatch.setattr(_objective, "_CHEAP_HESSIAN", 0)
+    expected = solve(make_objective(X, y, 0.02))
+    monkeypatch.setattr(_solvers, "_FEWEST_PRODUCTS", 1)
+    objective = make_objective(X, y, 0.02)
+    monkeypatch.setattr(objective, "products_worth_a_matrix", lambda n_used: products)
+    used, hessian = set(), objective.hessian
+    monkeypatch.setattr(objective, "hessian", lambda *a: used_way(used, hessian(*a)))
+    solution = solve(objective)
+    assert used == ways
+    assert solution.status == "converged"
+    np.testing.assert_allclose(solution.point.coef, expected.point.coef, atol=1e-8)
+
+
+def used_way(used, hessian):
+    used.add(type(hessian))
+    return hessian
+
+
+def test_products_are_left_where_they_lead_nowhere(monkeypatch):
+    X, y = make_data(400, 60, n_informative=5)
+    objective = make_objective(X, y, 0.02)
+    by_matrix = solve(objective).n_iter
+    monkeypatch.setattr(objective, "products_worth_a_matrix", lambda n_used: 1000)
+    monkeypatch.setattr(_hessian, "_CG_ACCURACY", 0.9)
+    assert solve(objective).n_iter < 3 * by_matrix
+
+
+@pytest.mark.parametrize("density", [None, 0.02], ids=["dense", "sparse"])
+def test_a_matrix_is_worth_the_more_products_the_more_features_are_in_use(density):
+    rng = np.random.default_rng(0)
+    if density is None:
+        X = rng.standard_normal((300, 1200))
+    else:
+        X = random_array((300, 1200), density=density, format="csr", rng=rng)
+    objective = make_objective(X, np.where(rng.random(300) > 0.5, 1.0, -1.0), 0.1)
+    worth = [objective.products_worth_a_matrix(n_used) for n_used in (0, 10, 100, 1200)]
+    assert worth[0] == 0
+    assert (np.diff(worth) > 0).all()
+    assert worth[-1] > _solvers._FEWEST_PRODUCTS
 
 
 def test_the_support_is_grown_in_working_sets_not_at_once():
