@@ -10,7 +10,6 @@ import argparse
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from operator import attrgetter
 from pathlib import Path
 from time import perf_counter
 
@@ -109,7 +108,6 @@ class Setting:
 
 
 NATURAL = Setting()
-CURVES = (("epsilon", "lambda_", "tab:red"), ("lambda_", "epsilon", "tab:blue"))
 
 
 def load(data_set):
@@ -133,24 +131,30 @@ def trained(model, path, X, y):
     return model
 
 
-def table(models, X, y, epsilon, n_steps):
-    """Table 1: a frame with one row per reading of F, attribution method and model."""
-    return pd.concat(
-        {
-            output: conciseness_report(
-                models,
-                X,
-                y,
-                methods=tuple(METHODS),
-                epsilon=epsilon,
-                output=output,
-                n_steps=n_steps,
-                target="true",
-            )
-            for output in OUTPUTS
-        },
-        names=["output"],
+def compare(models, X, y, data_set, schedule, output="probability"):
+    """Compare accuracy and conciseness: one row per model and attribution method."""
+    return conciseness_report(
+        models,
+        X,
+        y,
+        methods=tuple(METHODS),
+        epsilon=data_set.epsilon,
+        output=output,
+        n_steps=schedule.n_steps,
+        target="true",
     )
+
+
+def as_markdown(results):
+    columns = ("F", "attribution", "model", "accuracy", "under attack", "Gini", "dG", "AcDrop")
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    for method, label in METHODS.items():
+        for (output, model), row in results.xs(method, level="method").iterrows():
+            cells = [f"{row[c]:.3f}" for c in ("accuracy", "adversarial_accuracy", "Gini")]
+            gain = f"{row['dG']:+.3f} ({row['dG_low']:+.3f} to {row['dG_high']:+.3f})"
+            cells += ["", ""] if model == "n" else [gain, f"{row['AcDrop']:.3f}"]
+            lines.append(f"| {output} | {label} | {model} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
 
 
 def draw_saliency(models, X, y, data_set, folder, n_images=6):
@@ -180,32 +184,20 @@ def draw_gains(models, X, data_set, n_steps, folder):
     plt.close(figure)
 
 
-def draw_curves(models, X, y, data_set, n_steps, folder):
+def draw_curves(report, curves, data_set, folder):
     """Figure 3: Gini against accuracy along epsilon and along lambda."""
-    names = {setting: str(setting) for setting in models}
-    report = conciseness_report(
-        {names[setting]: model for setting, model in models.items()},
-        X,
-        y,
-        reference=names[NATURAL],
-        methods=tuple(METHODS),
-        epsilon=data_set.epsilon,
-        target="true",
-        n_steps=n_steps,
-    )
-    report.to_csv(folder / f"{data_set.name}-curves.csv", float_format="%.6f")
-    figure, axes = plt.subplots(1, 2, figsize=(8, 4), sharey=True, layout="constrained")
-    for ax, (method, label) in zip(axes, METHODS.items(), strict=True):
+    figure, axes = plt.subplots(1, 2, figsize=(9, 4), sharey=True, layout="constrained")
+    for ax, (method, method_label) in zip(axes, METHODS.items(), strict=True):
         points = report.xs(method, level="method")[["accuracy", "Gini"]]
-        for along, other, color in CURVES:
-            on_curve = [setting for setting in models if not getattr(setting, other)]
-            on_curve.sort(key=attrgetter(along))
-            curve = points.loc[[names[setting] for setting in on_curve]]
-            label = f"along {along.strip('_')}"
-            ax.plot(*curve.T.to_numpy(), marker="o", color=color, label=label)
-            for setting, (x, height) in zip(on_curve, curve.to_numpy(), strict=True):
-                ax.annotate(f"{getattr(setting, along):g}", (x, height), fontsize=8)
-        ax.set(title=f"{data_set.name}, {label}", xlabel="accuracy")
+        for along, color, height in (("epsilon", "tab:red", 5), ("lambda", "tab:blue", -11)):
+            names = ["n", *curves[along]]
+            ax.plot(*points.loc[names].T.to_numpy(), "o-", color=color, label=f"along {along}")
+            for name in names[1:]:
+                text = name.removeprefix(f"{along} ")
+                place = {"xytext": (2, height), "textcoords": "offset points"}
+                ax.annotate(text, points.loc[name], fontsize=8, color=color, **place)
+        ax.set(title=f"{data_set.name}, {method_label}", xlabel="accuracy")
+        ax.locator_params(axis="x", nbins=6)
         ax.grid(alpha=0.3)
     axes[0].set_ylabel("mean Gini index")
     axes[0].legend()
@@ -225,17 +217,25 @@ def run(data_set, schedule, folder, with_curves):
 
     of_table = {"n": NATURAL, "l": Setting(0.0, LAMBDA), "a": Setting(data_set.epsilon)}
     models = {name: train(setting) for name, setting in of_table.items()}
-    results = table(models, X_test, y_test, data_set.epsilon, schedule.n_steps)
+    results = pd.concat(
+        {output: compare(models, X_test, y_test, data_set, schedule, output) for output in OUTPUTS},
+        names=["output"],
+    )
     results.to_csv(folder / f"{data_set.name}.csv", float_format="%.6f")
-    print(results.to_string(float_format="{:.3f}".format))
+    (folder / f"{data_set.name}.md").write_text(as_markdown(results) + "\n", encoding="utf-8")
+    print(as_markdown(results))
     draw_saliency(models, X_test, y_test, data_set, folder)
     draw_gains(models, X_test, data_set, schedule.n_steps, folder)
     if with_curves:
-        along_epsilon = [Setting(epsilon) for epsilon in data_set.epsilons]
-        along_lambda = [Setting(0.0, lambda_) for lambda_ in LAMBDAS]
-        settings = [NATURAL, *along_epsilon, *along_lambda]
-        curves = {setting: train(setting) for setting in settings}
-        draw_curves(curves, X_test, y_test, data_set, schedule.n_steps, folder)
+        curves = {
+            "epsilon": {f"epsilon {value:g}": Setting(value) for value in data_set.epsilons},
+            "lambda": {f"lambda {value:g}": Setting(0.0, value) for value in LAMBDAS},
+        }
+        settings = {"n": NATURAL, **curves["epsilon"], **curves["lambda"]}
+        models = {name: train(setting) for name, setting in settings.items()}
+        report = compare(models, X_test, y_test, data_set, schedule)
+        report.to_csv(folder / f"{data_set.name}-curves.csv", float_format="%.6f")
+        draw_curves(report, curves, data_set, folder)
 
 
 def main():
