@@ -14,7 +14,7 @@ from sklearn_advex.plotting._style import require_matplotlib, wrapped
 _SATURATED_SHARE = 0.005
 
 # Width and height of a picture in inches, and the room for its title.
-_CELL, _TITLE = 1.7, 0.5
+_CELL, _TITLE = 1.7, 0.6
 
 
 class SaliencyDisplay:
@@ -214,7 +214,7 @@ class SaliencyDisplay:
     def _title(self, name, row):
         title = f"{wrapped(name, width=20)}\n"
         if self.predictions is not None:
-            title += f"predicts {wrapped(self.predictions[name][row], width=14, lines=1)}, "
+            title += f"predicts {wrapped(self.predictions[name][row], width=14, lines=1)}\n"
         return f"{title}Gini {self.gini[name][row]:.3f}"
 
 
