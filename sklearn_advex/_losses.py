@@ -24,8 +24,8 @@ class LogisticLoss:
         """
         return np.log1p(np.exp(-np.abs(u))) + np.maximum(u, 0.0)
 
-    def derivatives(self, u):
-        """First and second derivative of the loss of each row.
+    def expand(self, u):
+        """Loss of each row with its first and second derivative.
 
         Parameters
         ----------
@@ -33,11 +33,13 @@ class LogisticLoss:
 
         Returns
         -------
-        first, second : ndarray of shape (n_samples,)
+        value, first, second : ndarray of shape (n_samples,)
         """
         decay = np.exp(-np.abs(u))
-        tail = decay / (1.0 + decay)
-        return np.where(u >= 0, 1.0 - tail, tail), tail / (1.0 + decay)
+        value = np.log1p(decay) + np.maximum(u, 0.0)
+        total = 1.0 + decay
+        tail = decay / total
+        return value, np.where(u >= 0, 1.0 - tail, tail), tail / total
 
     def conjugate(self, p):
         """Convex conjugate of the loss, the supremum of ``p * u - g(u)`` over u.
@@ -81,9 +83,9 @@ class SoftplusHingeLoss:
         """Loss of each row."""
         return self._shifted.value(1.0 + u)
 
-    def derivatives(self, u):
-        """First and second derivative of the loss of each row."""
-        return self._shifted.derivatives(1.0 + u)
+    def expand(self, u):
+        """Loss of each row with its first and second derivative."""
+        return self._shifted.expand(1.0 + u)
 
     def conjugate(self, p):
         """Convex conjugate of the loss, for p in [0, 1]."""
@@ -101,7 +103,7 @@ class SoftplusHingeLoss:
 class HingeLoss:
     r"""The hinge loss :math:`g(u) = \max(0, 1 + u)` (section B.1 of Chalasani et al., ICML 2020).
 
-    It has no `derivatives`: there is a kink at ``u = -1``, where a minimum often puts many rows.
+    It cannot `expand`: there is a kink at ``u = -1``, where a minimum often puts many rows.
     """
 
     def value(self, u):

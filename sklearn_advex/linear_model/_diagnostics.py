@@ -139,7 +139,7 @@ def _featureless(estimator, problems):
         cause = "`alpha` * `l1_ratio` outweighs every feature: decrease `alpha`"
     elif bound > (estimator.epsilon_[0] if uniform else 1.0):
         cause = "All gradients are below `tol`: rescale X, or decrease `tol`"
-    elif not hasattr(problems[0][0].loss, "derivatives"):
+    elif not hasattr(problems[0][0].loss, "expand"):
         cause = "`epsilon` is too large for every feature: decrease it"
     elif uniform:
         pure = estimator.fit_intercept and estimator.alpha * estimator.l1_ratio == 0

@@ -78,7 +78,7 @@ class InteriorPoint:
                 " solver='active-set-newton' can solve."
             )
         self._started = perf_counter()
-        if hasattr(objective.loss, "derivatives"):
+        if hasattr(objective.loss, "expand"):
             return self._solve_smooth(objective, point)
         return self._solve_hinge(objective)
 
@@ -145,12 +145,12 @@ class InteriorPoint:
     def _step(self, objective, solution):
         """The solution after a step of Newton's method, or one that says that there is none."""
         point, value = solution.point, solution.value
-        curvature = objective.curvature(point)
-        program = ConeProgram(objective, curvature)
-        hessian = program.gram(curvature[program.rows])
+        expansion = objective.expand(point)
+        program = ConeProgram(objective, expansion.curvature)
+        hessian = program.gram(expansion.curvature[program.rows])
         hessian.flat[:: hessian.shape[0] + 1] += program.ridge
         start = program.boundary(point)
-        gradient = program.transposed(objective.slopes(point)[program.rows])
+        gradient = program.transposed(expansion.slopes[program.rows])
         gradient += program.ridge * start + program.penalty
         for damping in _DAMPINGS:
             damped = hessian.copy()
@@ -199,15 +199,15 @@ def _refined(objective, solution):
 def _smooth_step(objective, point):
     """Newton's step of the coefficients in use and the intercept, None where there is none."""
     worst = objective.perturbation.worst(point.coef)
-    curvature = objective.curvature(point)
-    program = ConeProgram(objective, curvature)
+    expansion = objective.expand(point)
+    program = ConeProgram(objective, expansion.curvature)
     d, scale = program.scale.size, np.append(program.scale, 1.0)
-    gram = program.gram(curvature[program.rows])
+    gram = program.gram(expansion.curvature[program.rows])
     along = np.append(program.scale * worst, 0.0)
     cross = np.outer(gram[: d + 1, program.height], along)
     hessian = gram[: d + 1, : d + 1] + np.diag(program.ridge[: d + 1])
     hessian += cross + cross.T + gram[program.height, program.height] * np.outer(along, along)
-    bend = objective.slopes(point).sum() * objective.perturbation.curvature(point.coef)
+    bend = expansion.slopes.sum() * objective.perturbation.curvature(point.coef)
     hessian[:d, :d] += program.scale[:, np.newaxis] * bend * program.scale
     subgradients = objective.subgradients(point, Certificate(change=worst))
     gradient = np.append(subgradients.smallest(point.coef), subgradients.intercept)

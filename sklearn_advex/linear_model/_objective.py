@@ -26,6 +26,22 @@ class Point:
 
 
 @dataclass
+class Expansion:
+    """The objective at a point, and by row the weighted derivatives of the loss there.
+
+    Attributes
+    ----------
+    value : float
+    slopes, curvature : ndarray of shape (n_samples,)
+        First and second derivatives.
+    """
+
+    value: float
+    slopes: np.ndarray
+    curvature: np.ndarray
+
+
+@dataclass
 class Certificate:
     """What a solver knows of an optimum where subgradients are not unique.
 
@@ -162,28 +178,36 @@ class RobustObjective:
 
     def value(self, point):
         """The objective."""
+        return self._value(point, self.loss.value(self._loss_argument(point)))
+
+    def expand(self, point):
+        """The objective with the derivatives of its losses, which have to be smooth."""
+        value, first, second = self.loss.expand(self._loss_argument(point))
+        return Expansion(self._value(point, value), self.weights * first, self.weights * second)
+
+    def _value(self, point, losses):
         penalty = self.alpha * (
             self.l1_ratio * np.abs(point.coef).sum()
             + 0.5 * (1.0 - self.l1_ratio) * (point.coef @ point.coef)
         )
-        return (self.weights * self.loss.value(self._loss_argument(point))).sum() + penalty
+        return (self.weights * losses).sum() + penalty
 
     def slopes(self, point, certificate=None):
         """Weighted derivatives of the losses, or what a certificate has in their place."""
         return self.weights * self._unweighted_slopes(point, certificate)
 
     def _unweighted_slopes(self, point, certificate):
-        if hasattr(self.loss, "derivatives"):
-            return self.loss.derivatives(self._loss_argument(point))[0]
+        if hasattr(self.loss, "expand"):
+            return self.loss.expand(self._loss_argument(point))[1]
         return certificate.slopes
 
-    def curvature(self, point):
-        """Weighted second derivatives of the losses."""
-        return self.weights * self.loss.derivatives(self._loss_argument(point))[1]
+    def subgradients(self, point, certificate=None, slopes=None):
+        """All subgradients of the objective at a point, as far as a certificate leaves a choice.
 
-    def subgradients(self, point, certificate=None):
-        """All subgradients of the objective at a point, as far as a certificate leaves a choice."""
-        slopes = self.slopes(point, certificate)
+        Slopes that are known already need not be computed again.
+        """
+        if slopes is None:
+            slopes = self.slopes(point, certificate)
         signed = slopes * self.y
         coef = self._ridge * point.coef - self.design.rmatvec(signed)
         kink = np.full(point.coef.size, float(self.alpha * self.l1_ratio))
@@ -202,7 +226,7 @@ class RobustObjective:
         :math:`\sum_i s_i p_i (h(w) - \langle \delta, w \rangle)`, both 0 at an optimum.
         """
         residual = self.subgradients(point, certificate).residual(point.coef)
-        if not hasattr(self.loss, "derivatives"):
+        if not hasattr(self.loss, "expand"):
             argument, p = self._loss_argument(point), certificate.slopes
             short = self.loss.value(argument) + self.loss.conjugate(p) - p * argument
             residual = max(residual, self.weights @ short)
@@ -222,12 +246,13 @@ class RobustObjective:
         factorisation = n_used**3 / 3
         return (self.design.gram_cost(n_used) + factorisation) / self.design.product_cost
 
-    def hessian(self, point, signs, most_products=0):
+    def hessian(self, curvature, signs, most_products=0):
         """Second derivatives within an orthant, intercept last.
 
         Parameters
         ----------
-        point : Point
+        curvature : ndarray of shape (n_samples,)
+            Of an expansion at a point in the orthant.
         signs : ndarray of shape (n_features,)
             The orthant: -1.0 or 1.0 for each feature, 0.0 for one that stays out of the model.
         most_products : float, default=0
@@ -238,7 +263,6 @@ class RobustObjective:
         -------
         DenseHessian or HessianOperator of size n_features + 1
         """
-        curvature = self.curvature(point)
         shift = self.perturbation.orthant_slopes * signs
         with np.errstate(over="ignore", invalid="ignore"):
             if most_products == 0 and self.n_features <= _LARGEST_DENSE_HESSIAN:
@@ -267,23 +291,18 @@ class RobustObjective:
         return matrix
 
     def _hessian_matrix(self, curvature, shift, features):
-        shift = shift[features]
-        d = shift.size
-        gram = self.design.gram(
-            curvature, np.column_stack([np.ones(self.y.size), self.y]), features
-        )
-        total, signed_total = gram[d, d], gram[d, d + 1]
-        cross = gram[:d, d + 1] - 0.5 * total * shift
-        hessian = gram[: d + 1, : d + 1]
+        shift = np.append(shift[features], 0.0)
+        border = np.column_stack([np.ones(self.y.size), self.y])
+        gram = self.design.gram(curvature, border, features)
+        hessian, with_y, total = gram[:-1, :-1], gram[:-1, -1], gram[-1, -1]
         rounding = _EPS * hessian.diagonal()
-        outer = np.outer(cross, shift)
-        hessian[:d, :d] -= outer
-        hessian[:d, :d] -= outer.T
-        hessian[:d, d] -= shift * signed_total
-        hessian[d, :d] = hessian[:d, d]
-        hessian.flat[: d * (d + 2) : d + 2] += self._ridge
+        # The gram of the rows (x, 1) - y * shift, as y is -1 or 1.
+        outer = np.outer(with_y - 0.5 * total * shift, shift)
+        hessian -= outer
+        hessian -= outer.T
+        hessian.flat[: -1 : shift.size + 1] += self._ridge
         # A sum of squares, of which the differences above may leave less than nothing.
-        hessian.flat[:: d + 2] = np.maximum(hessian.diagonal(), rounding)
+        hessian.flat[:: shift.size + 1] = np.maximum(hessian.diagonal(), rounding)
         return hessian
 
     def _hessian_product(self, curvature, shift, v):

@@ -22,6 +22,6 @@ def make_solver(name, loss, perturbation, **options):
     ActiveSetNewton or InteriorPoint
     """
     if name == "auto":
-        is_smooth = hasattr(loss, "derivatives") and hasattr(perturbation, "orthant_slopes")
+        is_smooth = hasattr(loss, "expand") and hasattr(perturbation, "orthant_slopes")
         name = "active-set-newton" if is_smooth else "interior-point"
     return SOLVERS[name](**options)

@@ -93,7 +93,7 @@ class ActiveSetNewton:
         Parameters
         ----------
         objective : RobustObjective
-            Its loss needs `derivatives`, its perturbation set `orthant_slopes`.
+            Its loss needs `expand`, its perturbation set `orthant_slopes`.
         point : Point
             Where to start.
 
@@ -106,7 +106,7 @@ class ActiveSetNewton:
         ValueError
             If the loss or the perturbation set lacks what Newton's method needs.
         """
-        _require(objective.loss, "derivatives", "a loss with first and second derivatives")
+        _require(objective.loss, "expand", "a loss with first and second derivatives")
         _require(
             objective.perturbation,
             "orthant_slopes",
@@ -172,7 +172,8 @@ class _WorkingSet:
         self.objective = objective.restrict(features)
         self._hessian = None
         self._hessian_signs = None
-        self._by_products = True
+        worth = self.objective.products_worth_a_matrix(features.size)
+        self._by_products = worth >= _FEWEST_PRODUCTS
 
     def minimise(self, point, subgradients, accuracy, n_iter):
         """Take steps from a point over all features, until the residual over these is small.
@@ -200,7 +201,7 @@ class _WorkingSet:
 
     def _minimise(self, point, subgradients, accuracy, first):
         objective = self.objective
-        value, last_residual, settled = objective.value(point), np.inf, False
+        expansion, last_residual, settled = objective.expand(point), np.inf, False
         for n_iter in range(first, self.max_iter + 1):
             if objective.separates(point):
                 return point, subgradients, n_iter, "separable"
@@ -216,49 +217,48 @@ class _WorkingSet:
                 self._hessian = None
             if settled and residual > _KEEPING_PRODUCTS * last_residual:
                 self._by_products = False
-            moved = self._step(point, slope, value)
+            moved = self._step(point, expansion, slope)
             if moved is None:
                 return point, subgradients, n_iter, "stalled"
             settled = np.array_equal(np.sign(point.coef), np.sign(moved[0].coef))
-            (point, value), last_residual = moved, residual
-            subgradients = objective.subgradients(point)
+            (point, expansion), last_residual = moved, residual
+            subgradients = objective.subgradients(point, slopes=expansion.slopes)
 
-    def _step(self, point, slope, value):
-        """The next point and its value, or None where rounding errors allow no progress."""
+    def _step(self, point, expansion, slope):
+        """The next point and its expansion, None where rounding errors allow no progress."""
         signs = np.sign(np.where(point.coef != 0, point.coef, -slope[:-1]))
         free = np.append(signs != 0, self.objective.fit_intercept)
-        for hessian in self._hessians(point, slope, signs, free):
-            moved = _search(self.objective, point, value, hessian, slope, signs, free)
+        for hessian in self._hessians(expansion.curvature, slope, signs):
+            moved = _search(self.objective, point, expansion.value, hessian, slope, signs, free)
             if moved is not None:
                 return moved
         return None
 
-    def _hessians(self, point, slope, signs, free):
+    def _hessians(self, curvature, slope, signs):
         """Hessians to take a step with: each for the case that the ones before lead nowhere."""
         if self._hessian is not None and np.all((signs == 0) | (signs == self._hessian_signs)):
             yield self._hessian
         worth = self.objective.products_worth_a_matrix(np.count_nonzero(signs))
         if self._by_products and worth >= _FEWEST_PRODUCTS:
-            yield _damped(self.objective.hessian(point, signs, worth), slope, free)
+            yield _damped(self.objective.hessian(curvature, signs, worth), slope)
             self._by_products = False
-        self._hessian = _damped(self.objective.hessian(point, signs), slope, free)
+        self._hessian = _damped(self.objective.hessian(curvature, signs), slope)
         self._hessian_signs = signs
         for share in _STRONGER_DAMPINGS:
             yield self._hessian
             self._hessian.damp(share)
 
 
-def _damped(hessian, slope, free):
-    promise = np.max(slope[free] ** 2 / hessian.diagonal[free], initial=0.0)
-    hessian.damp(_DAMPING * promise)
+def _damped(hessian, slope):
+    hessian.damp(_DAMPING * np.max(slope**2 / hessian.diagonal))
     return hessian
 
 
 def _require(component, attribute, needed):
     if not hasattr(component, attribute):
         raise ValueError(
-            f"solver='active-set-newton' needs {needed}; {type(component).__name__} has no"
-            f" `{attribute}`. Choose another solver."
+            f"solver='active-set-newton' needs {needed}, which {type(component).__name__} is not."
+            " Choose another solver."
         )
 
 
@@ -291,9 +291,9 @@ def _search(objective, point, value, hessian, slope, signs, free):
         candidate = at(length)
         if length == 1.0:
             candidate.coef[at_zero] = 0.0
-        candidate_value = objective.value(candidate)
-        if candidate_value <= value + _SUFFICIENT_DECREASE * length * (slope @ change) + rounding:
-            return candidate, candidate_value
+        expansion = objective.expand(candidate)
+        if expansion.value <= value + _SUFFICIENT_DECREASE * length * (slope @ change) + rounding:
+            return candidate, expansion
         length /= 2
     return None
 
@@ -323,26 +323,26 @@ def _minimise_in_orthant(hessian, gradient, coef, signs, free):
     None where pivoting does not end, as it may for a Hessian that is nearly singular, or a system
     is not solved.
     """
-    bounded = free[:-1].copy()
     change = np.zeros(gradient.size)
     kept = free.copy()
-    rounding = _PIVOT_ROUNDING * np.abs(gradient).max()
+    pinned = np.zeros(coef.size, dtype=bool)
     fewest_wrong, patience = np.inf, _PATIENCE
-    for _ in range(_MAX_PIVOTS):
-        pinned = bounded & ~kept[:-1]
-        change[:-1][pinned] = -coef[pinned]
-        right = -gradient[kept]
-        if pinned.any():
-            right -= hessian.product(np.where(kept, 0.0, change))[kept]
-        if kept.any():
-            solution = hessian.solve(np.flatnonzero(kept), right, change[kept])
+    for n_pivots in range(_MAX_PIVOTS):
+        solved = np.flatnonzero(kept)
+        right = -gradient[solved]
+        if n_pivots > 0:
+            pinned = free[:-1] & ~kept[:-1]
+            change[:-1][pinned] = -coef[pinned]
+            right -= hessian.product(np.where(kept, 0.0, change))[solved]
+        if solved.size > 0:
+            solution = hessian.solve(solved, right, change[solved])
             if solution is None:
                 return None
-            change[kept] = solution
+            change[solved] = solution
         wrong = kept[:-1] & (signs * (coef + change[:-1]) < 0)
-        if pinned.any():
+        if n_pivots > 0:
             pull = signs * (gradient + hessian.product(change))[:-1]
-            wrong |= pinned & (pull < -rounding)
+            wrong |= pinned & (pull < -_PIVOT_ROUNDING * np.abs(gradient).max())
         n_wrong = np.count_nonzero(wrong)
         if n_wrong == 0:
             return change, pinned

@@ -249,7 +249,7 @@ def test_residual_and_gap_hold_for_coefficients_in_float32(case):
 
 @pytest.mark.parametrize(
     ("loss", "norm", "missing"),
-    [("hinge", "linf", "HingeLoss has no `deriv"), ("log_loss", "l2", "L2Ball has no `orth")],
+    [("hinge", "linf", "derivatives, which HingeLoss"), ("log_loss", "l2", "which L2Ball is not")],
 )
 def test_a_solver_that_cannot_solve_it_says_what_is_missing(loss, norm, missing):
     model = AdversarialLinearClassifier(loss, norm=norm, solver="active-set-newton")

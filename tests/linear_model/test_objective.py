@@ -93,7 +93,8 @@ def test_subgradient_at_zero_is_the_nearest_one_sided_slope(X, coef):
 def test_hessian_is_the_slope_of_the_gradient(X, coef, container, largest_dense, monkeypatch):
     monkeypatch.setattr(_objective, "_LARGEST_DENSE_HESSIAN", largest_dense)
     objective = make_objective(container(X))
-    hessian = objective.hessian(objective.point(coef, 0.3), np.sign(coef))
+    curvature = objective.expand(objective.point(coef, 0.3)).curvature
+    hessian = objective.hessian(curvature, np.sign(coef))
     packed = np.append(coef, 0.3)
 
     def gradient(v):
@@ -107,21 +108,22 @@ def test_hessian_is_the_slope_of_the_gradient(X, coef, container, largest_dense,
 
 def test_diagonal_of_the_hessian_operator(X, coef, container, monkeypatch):
     as_matrix = make_objective(X)
-    matrix = as_matrix.hessian(as_matrix.point(coef, 0.3), np.sign(coef)).matrix
+    curvature = as_matrix.expand(as_matrix.point(coef, 0.3)).curvature
+    matrix = as_matrix.hessian(curvature, np.sign(coef)).matrix
     monkeypatch.setattr(_objective, "_LARGEST_DENSE_HESSIAN", 0)
     objective = make_objective(container(X))
-    operator = objective.hessian(objective.point(coef, 0.3), np.sign(coef))
+    operator = objective.hessian(curvature, np.sign(coef))
     np.testing.assert_allclose(operator.diagonal, np.diag(matrix), rtol=1e-12)
 
 
 def test_hessian_leaves_out_the_features_that_are_not_in_use(X, coef, container, monkeypatch):
     signs = np.sign(coef) * (np.arange(N_FEATURES) % 3 == 1)
     objective = make_objective(container(X))
-    point = objective.point(coef * np.abs(signs), 0.3)
-    everything = objective.hessian(point, signs).matrix
+    curvature = objective.expand(objective.point(coef * np.abs(signs), 0.3)).curvature
+    everything = objective.hessian(curvature, signs).matrix
     monkeypatch.setattr(_objective, "_CHEAP_HESSIAN", 0)
     monkeypatch.setattr(_design_matrix, "_BLOCK_ROWS", 128)  # the last of three blocks is shorter
-    matrix = objective.hessian(point, signs).matrix
+    matrix = objective.hessian(curvature, signs).matrix
     used = np.append(signs != 0, True)
     pairs = np.outer(used, used)
     np.testing.assert_allclose(matrix[pairs], everything[pairs], rtol=1e-12, atol=1e-15)
@@ -152,8 +154,8 @@ def test_restriction_is_the_objective_with_the_other_coefficients_at_zero(
     v_padded[kept], v_padded[-1] = v[:-1], v[-1]
     rows = np.append(kept, N_FEATURES)
     np.testing.assert_allclose(
-        part.hessian(part_at, np.sign(coef[kept])).product(v),
-        whole.hessian(at, np.sign(coef)).product(v_padded)[rows],
+        part.hessian(part.expand(part_at).curvature, np.sign(coef[kept])).product(v),
+        whole.hessian(whole.expand(at).curvature, np.sign(coef)).product(v_padded)[rows],
         rtol=1e-10,
     )
 

@@ -253,8 +253,8 @@ def test_a_solution_reports_its_own_value():
 @pytest.mark.parametrize(
     ("component", "message"),
     [
-        ("loss", "needs a loss with first and second derivatives; object has no `derivatives`"),
-        ("perturbation", "linear in each orthant; object has no `orthant_slopes`"),
+        ("loss", "needs a loss with first and second derivatives, which object is not"),
+        ("perturbation", "linear in each orthant, which object is not"),
     ],
 )
 def test_a_component_that_newton_cannot_use_is_refused_by_name(component, message):
