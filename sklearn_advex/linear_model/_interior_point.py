@@ -8,7 +8,7 @@ import numpy as np
 from sklearn_advex.linear_model._cone_program import ConeProgram
 from sklearn_advex.linear_model._conic import HingeRows, factorised, minimise
 from sklearn_advex.linear_model._objective import Certificate
-from sklearn_advex.linear_model._solvers import Solution
+from sklearn_advex.linear_model._solution import Solution
 
 # Variables are up to two per feature, and a program holds some matrices of their number squared.
 _MOST_FEATURES = 2000

@@ -7,9 +7,9 @@ import numpy as np
 
 from sklearn_advex._perturbation import PERTURBATION_SETS
 from sklearn_advex._utils._tasks import Task
+from sklearn_advex.linear_model._active_set_newton import ActiveSetNewton
 from sklearn_advex.linear_model._diagnostics import warn_about_path
 from sklearn_advex.linear_model._logistic import AdversarialLogisticRegression
-from sklearn_advex.linear_model._solvers import ActiveSetNewton
 from sklearn_advex.linear_model._strength import epsilon_grid
 
 

@@ -1,7 +1,7 @@
 """Which solver a problem gets."""
 
+from sklearn_advex.linear_model._active_set_newton import ActiveSetNewton
 from sklearn_advex.linear_model._interior_point import InteriorPoint
-from sklearn_advex.linear_model._solvers import ActiveSetNewton
 
 SOLVERS = {"active-set-newton": ActiveSetNewton, "interior-point": InteriorPoint}
 

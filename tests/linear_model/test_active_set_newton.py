@@ -9,11 +9,12 @@ from scipy.sparse import random_array
 
 from sklearn_advex._losses import LogisticLoss
 from sklearn_advex._perturbation import LinfBall
-from sklearn_advex.linear_model import _hessian, _objective, _solvers
+from sklearn_advex.linear_model import _hessian, _objective, _working_set
+from sklearn_advex.linear_model._active_set_newton import ActiveSetNewton
 from sklearn_advex.linear_model._design_matrix import as_design_matrix
 from sklearn_advex.linear_model._hessian import DenseHessian, HessianOperator
 from sklearn_advex.linear_model._objective import RobustObjective
-from sklearn_advex.linear_model._solvers import ActiveSetNewton, _minimise_in_orthant
+from sklearn_advex.linear_model._orthant_step import minimise_in_orthant
 
 
 def make_objective(X, y, epsilon, alpha=0.0, l1_ratio=0.0):
@@ -53,7 +54,7 @@ def test_a_step_is_the_minimum_of_the_model_within_the_orthant(n_features, seed)
     coef[unused], signs[unused] = 0.0, 0.0
     free = np.append(~unused, True)
 
-    change, at_zero = _minimise_in_orthant(DenseHessian(matrix), gradient, coef, signs, free)
+    change, at_zero = minimise_in_orthant(DenseHessian(matrix), gradient, coef, signs, free)
 
     # With y = |w + d| the model is a least-squares problem with y >= 0 and a free intercept.
     flip = np.append(signs, 1.0)[free]
@@ -135,7 +136,7 @@ def test_products_and_matrix_lead_to_the_same_optimum(products, ways, monkeypatc
     X, y = make_data(400, 60, n_informative=5)
     monkeypatch.setattr(_objective, "_CHEAP_HESSIAN", 0)
     expected = solve(make_objective(X, y, 0.02))
-    monkeypatch.setattr(_solvers, "_FEWEST_PRODUCTS", 1)
+    monkeypatch.setattr(_working_set, "_FEWEST_PRODUCTS", 1)
     objective = make_objective(X, y, 0.02)
     monkeypatch.setattr(objective, "products_worth_a_matrix", lambda n_used: products)
     used, hessian = set(), objective.hessian
@@ -171,7 +172,7 @@ def test_a_matrix_is_worth_the_more_products_the_more_features_are_in_use(densit
     worth = [objective.products_worth_a_matrix(n_used) for n_used in (0, 10, 100, 1200)]
     assert worth[0] == 0
     assert (np.diff(worth) > 0).all()
-    assert worth[-1] > _solvers._FEWEST_PRODUCTS
+    assert worth[-1] > _working_set._FEWEST_PRODUCTS
 
 
 def test_the_support_is_grown_in_working_sets_not_at_once():

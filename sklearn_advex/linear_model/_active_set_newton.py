@@ -1,0 +1,129 @@
+"""The solver for smooth losses and perturbation sets that are boxes."""
+
+from time import perf_counter
+
+import numpy as np
+
+from sklearn_advex.linear_model._solution import Solution
+from sklearn_advex.linear_model._working_set import WorkingSet
+
+# Features admitted to the first working set; later sets are at least twice the support.
+_FIRST_WORKING_SET = 64
+# A new working set is solved until its residual is this share of the residual over all features;
+# one that no feature wants to join any more is solved to the end.
+_WORKING_SET_ACCURACY = 0.3
+# The last steps are cheap: they go on to this share of the tolerance, so that coefficients are
+# accurate also in nearly flat directions, which the residual hardly sees.
+_OVERSHOOT = 0.01
+
+
+class ActiveSetNewton:
+    """Newton's method on the features in use, inside their orthant.
+
+    The robust objective is smooth while no coefficient changes sign. Each step therefore minimises
+    its second-order model over the coefficients that are non-zero or want to be, none of which may
+    cross zero: those that would end at exactly 0.0, and may leave it on the other side in a
+    later step. All of this runs on a working set of features that is at most doubled whenever its
+    own problem is solved, as the working sets of Massias et al. (celer, ICML 2018) are.
+
+    Parameters
+    ----------
+    tol : float
+        Largest residual that counts as optimal.
+    max_iter : int
+        Largest number of Newton steps.
+    verbose : bool
+        Print a line per Newton step, and one for each working set before its first.
+    """
+
+    def __init__(self, *, tol, max_iter, verbose=False):
+        self.tol = tol
+        self.max_iter = max_iter
+        self.verbose = verbose
+
+    def solve(self, objective, point):
+        """Minimise an objective.
+
+        Parameters
+        ----------
+        objective : RobustObjective
+            Its loss needs `expand`, its perturbation set `orthant_slopes`.
+        point : Point
+            Where to start.
+
+        Returns
+        -------
+        Solution
+
+        Raises
+        ------
+        ValueError
+            If the loss or the perturbation set lacks what Newton's method needs.
+        """
+        _require(objective.loss, "expand", "a loss with first and second derivatives")
+        _require(
+            objective.perturbation,
+            "orthant_slopes",
+            "a perturbation set whose support function is linear in each orthant",
+        )
+        report = _Report(self.verbose)
+        working_set = None
+        status, n_iter = "running", 0
+        subgradients = objective.subgradients(point)
+        while True:
+            residual = subgradients.residual(point.coef)
+            report(n_iter, objective, point, residual)
+            if residual <= self.tol:
+                status = "converged"
+            if status != "running":
+                return Solution(point, objective.value(point), residual, n_iter, status)
+            features = _wanted_features(point.coef, subgradients.smallest(point.coef))
+            accuracy = _OVERSHOOT * self.tol
+            if working_set is None or not np.isin(features, working_set.features).all():
+                working_set = None  # frees the copy of its columns before the next is made
+                working_set = WorkingSet(objective, features, self.max_iter, report)
+                if features.size < objective.n_features:
+                    accuracy = max(accuracy, _WORKING_SET_ACCURACY * residual)
+            before = n_iter
+            point, subgradients, n_iter, status = working_set.minimise(
+                point, subgradients, accuracy, n_iter
+            )
+            if n_iter == before and status == "running":
+                status = "stalled"  # only rounding tells the residuals of the set and of all apart
+
+
+class _Report:
+    """What a fit prints where that is asked for: where it is and since when."""
+
+    def __init__(self, verbose):
+        self.verbose = verbose
+        self.started = perf_counter()
+
+    def __call__(self, n_iter, objective, point, residual):
+        if self.verbose:
+            print(
+                f"step {n_iter:3d}  objective {objective.value(point):.10e}"
+                f"  residual {residual:.1e} of {point.coef.size} features"
+                f"  support {np.count_nonzero(point.coef)}  {perf_counter() - self.started:.2f} s"
+            )
+
+
+def _require(component, attribute, needed):
+    if not hasattr(component, attribute):
+        raise ValueError(
+            f"solver='active-set-newton' needs {needed}, which {type(component).__name__} is not."
+            " Choose another solver."
+        )
+
+
+def _wanted_features(coef, violation):
+    """The support and the features that most want to join it, in increasing order."""
+    if coef.size <= _FIRST_WORKING_SET:
+        return np.arange(coef.size)
+    support = np.flatnonzero(coef)
+    joining = np.flatnonzero((coef == 0) & (violation != 0))
+    room = max(_FIRST_WORKING_SET, 2 * support.size) - support.size
+    if joining.size > room:
+        largest = np.argpartition(np.abs(violation[joining]), -room)[-room:]
+        joining = joining[largest]
+    return np.sort(np.concatenate([support, joining]))

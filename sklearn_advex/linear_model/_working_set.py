@@ -1,0 +1,117 @@
+"""Newton's method on some of the features."""
+
+import numpy as np
+
+from sklearn_advex.linear_model._objective import Point
+from sklearn_advex.linear_model._orthant_step import step_in_orthant
+
+# A Hessian is kept as long as steps with it cut the residual to this share.
+_KEEPING_HESSIAN = 0.1
+# Conjugate gradients are tried where at least so many products are worth the Hessian's matrix.
+_FEWEST_PRODUCTS = 60
+# They are kept to unless a step that left all signs as they were did not cut the residual to this
+# share: then the curvature is too uneven for them.
+_KEEPING_PRODUCTS = 0.5
+# Share of the decrease that one variable alone promises by which curvatures are raised.
+_DAMPING = 1e-2
+# Further shares by which they are raised where pivoting does not end, or the step leads up.
+_STRONGER_DAMPINGS = (1e-6, 1e-4, 1e-2, 1.0, 1e2, 1e4)
+
+
+class WorkingSet:
+    """Newton's method on some of the features, the coefficients of the others being 0.
+
+    The Hessian is the costly part of a step, unless there are few rows and features. Where products
+    with it are much cheaper than its matrix, conjugate gradients are given as many as cost as much.
+    Where these do not do there is the matrix, here and in all later steps. It is kept for the next
+    one (the chord method) as long as steps with it cut the residual by much, and signs stay as they
+    are.
+    """
+
+    def __init__(self, objective, features, max_iter, report):
+        self.features = features
+        self.max_iter = max_iter
+        self.report = report
+        self.whole = objective
+        self.objective = objective.restrict(features)
+        self._hessian = None
+        self._hessian_signs = None
+        worth = self.objective.products_worth_a_matrix(features.size)
+        self._by_products = worth >= _FEWEST_PRODUCTS
+
+    def minimise(self, point, subgradients, accuracy, n_iter):
+        """Take steps from a point over all features, until the residual over these is small.
+
+        Returns
+        -------
+        point : Point
+        subgradients : Subgradients
+            Both over all features.
+        n_iter : int
+            Newton steps taken, those before included.
+        status : {"running", "separable", "max_iter", "stalled"}
+            "running" where the accuracy was reached.
+        """
+        inner = Point(point.coef[self.features], point.intercept, point.raw)
+        inner, subgradients, n_iter, status = self._minimise(
+            inner, subgradients.restrict(self.features), accuracy, n_iter
+        )
+        coef = np.zeros(point.coef.size)
+        coef[self.features] = inner.coef
+        point = Point(coef, inner.intercept, inner.raw)
+        if self.features.size < coef.size:
+            subgradients = self.whole.subgradients(point)
+        return point, subgradients, n_iter, status
+
+    def _minimise(self, point, subgradients, accuracy, first):
+        objective = self.objective
+        expansion, last_residual, settled = objective.expand(point), np.inf, False
+        for n_iter in range(first, self.max_iter + 1):
+            if objective.separates(point):
+                return point, subgradients, n_iter, "separable"
+            slope = np.append(subgradients.smallest(point.coef), subgradients.intercept)
+            residual = np.abs(slope).max()
+            if residual <= accuracy:
+                return point, subgradients, n_iter, "running"
+            if n_iter == self.max_iter:
+                return point, subgradients, n_iter, "max_iter"
+            if n_iter > first:
+                self.report(n_iter, objective, point, residual)
+            if objective.hessian_is_cheap or residual > _KEEPING_HESSIAN * last_residual:
+                self._hessian = None
+            if settled and residual > _KEEPING_PRODUCTS * last_residual:
+                self._by_products = False
+            moved = self._step(point, expansion, slope)
+            if moved is None:
+                return point, subgradients, n_iter, "stalled"
+            settled = np.array_equal(np.sign(point.coef), np.sign(moved[0].coef))
+            (point, expansion), last_residual = moved, residual
+            subgradients = objective.subgradients(point, slopes=expansion.slopes)
+
+    def _step(self, point, expansion, slope):
+        """The next point and its expansion, None where rounding errors allow no progress."""
+        signs = np.sign(np.where(point.coef != 0, point.coef, -slope[:-1]))
+        for hessian in self._hessians(expansion.curvature, slope, signs):
+            moved = step_in_orthant(self.objective, point, expansion.value, slope, signs, hessian)
+            if moved is not None:
+                return moved
+        return None
+
+    def _hessians(self, curvature, slope, signs):
+        """Hessians to take a step with: each for the case that the ones before lead nowhere."""
+        if self._hessian is not None and np.all((signs == 0) | (signs == self._hessian_signs)):
+            yield self._hessian
+        worth = self.objective.products_worth_a_matrix(np.count_nonzero(signs))
+        if self._by_products and worth >= _FEWEST_PRODUCTS:
+            yield _damped(self.objective.hessian(curvature, signs, worth), slope)
+            self._by_products = False
+        self._hessian = _damped(self.objective.hessian(curvature, signs), slope)
+        self._hessian_signs = signs
+        for share in _STRONGER_DAMPINGS:
+            yield self._hessian
+            self._hessian.damp(share)
+
+
+def _damped(hessian, slope):
+    hessian.damp(_DAMPING * np.max(slope**2 / hessian.diagonal))
+    return hessian
