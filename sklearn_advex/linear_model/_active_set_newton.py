@@ -12,9 +12,6 @@ _FIRST_WORKING_SET = 64
 # A new working set is solved until its residual is this share of the residual over all features;
 # one that no feature wants to join any more is solved to the end.
 _WORKING_SET_ACCURACY = 0.3
-# The last steps are cheap: they go on to this share of the tolerance, so that coefficients are
-# accurate also in nearly flat directions, which the residual hardly sees.
-_OVERSHOOT = 0.01
 
 
 class ActiveSetNewton:
@@ -32,13 +29,17 @@ class ActiveSetNewton:
         Largest residual that counts as optimal.
     max_iter : int
         Largest number of Newton steps.
+    overshoot : float
+        The last steps are cheap: they go on to this share of the tolerance, so that coefficients
+        are accurate also in nearly flat directions, which the residual hardly sees.
     verbose : bool
         Print a line per Newton step, and one for each working set before its first.
     """
 
-    def __init__(self, *, tol, max_iter, verbose=False):
+    def __init__(self, *, tol, max_iter, overshoot=0.01, verbose=False):
         self.tol = tol
         self.max_iter = max_iter
+        self.overshoot = overshoot
         self.verbose = verbose
 
     def solve(self, objective, point):
@@ -78,7 +79,7 @@ class ActiveSetNewton:
             if status != "running":
                 return Solution(point, objective.value(point), residual, n_iter, status)
             features = _wanted_features(point.coef, subgradients.smallest(point.coef))
-            accuracy = _OVERSHOOT * self.tol
+            accuracy = self.overshoot * self.tol
             if working_set is None or not np.isin(features, working_set.features).all():
                 working_set = None  # frees the copy of its columns before the next is made
                 working_set = WorkingSet(objective, features, self.max_iter, report)

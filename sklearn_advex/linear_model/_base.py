@@ -266,8 +266,11 @@ class BaseAdversarialLinearClassifier(
         with _hints_for_bad_data():
             X, y = validate_data(self, X, y, accept_sparse="csr", dtype=_FLOATS)
         self.classes_ = check_classes(y)
-        labels = known_positions(y, self.classes_, X)
-        row_weights = check_row_weights(sample_weight, X)
+        labels = np.searchsorted(self.classes_, y)
+        return self._weigh(X, labels, check_row_weights(sample_weight, X))
+
+    def _weigh(self, X, labels, row_weights):
+        """The same of data that are valid."""
         of_class = weight_per_class(self.class_weight, self.classes_, labels, row_weights)
         weights = row_weights * of_class[labels]
         check_weight_of_classes(weights, labels, self.classes_)

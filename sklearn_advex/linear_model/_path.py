@@ -149,7 +149,7 @@ def resolve_epsilons(epsilons, X, y, sample_weight):
     return resolved
 
 
-def solve_path(model, design, labels, weights, epsilons, alpha, task):
+def solve_path(model, design, labels, weights, epsilons, alpha, task, **options):
     """Solve the problems of a model for every epsilon of a path.
 
     Parameters
@@ -162,6 +162,8 @@ def solve_path(model, design, labels, weights, epsilons, alpha, task):
     alpha : float
     task : Task
         Announced, with a subtask for each epsilon.
+    **options
+        Of the solver, other than its `tol` and `max_iter`.
 
     Returns
     -------
@@ -173,7 +175,7 @@ def solve_path(model, design, labels, weights, epsilons, alpha, task):
         PERTURBATION_SETS[model.norm](np.full(design.shape[1], epsilons[i]))
         for i in strongest_first
     ]
-    solver = ActiveSetNewton(tol=model.tol, max_iter=model.max_iter)
+    solver = ActiveSetNewton(tol=model.tol, max_iter=model.max_iter, **options)
     objectives = model._objectives(design, labels, weights, perturbations[0], alpha)
     nulls = [objective.null_point() for objective in objectives]
     befores, points = nulls, nulls

@@ -10,10 +10,10 @@ from sklearn.model_selection import check_cv
 from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_advex._perturbation import PERTURBATION_SETS
+from sklearn_advex._utils._class_targets import check_row_weights
 from sklearn_advex._utils._sklearn_compat import (
     Interval,
     StrOptions,
-    check_sample_weight,
     fit_context,
     safe_indexing,
 )
@@ -228,7 +228,7 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         self.alphas_ = _resolve_alphas(self.alphas)
         self.epsilons_ = resolve_epsilons(self.epsilons, X, y, sample_weight)
         self.epsilon_max_ = epsilon_max(X, y, sample_weight)
-        row_weights = check_sample_weight(sample_weight, design.X, dtype=np.float64)
+        row_weights = check_row_weights(sample_weight, design.X)
         folds = list(check_cv(self.cv, labels, classifier=True).split(design.X, labels))
         n_paths = self.alphas_.size * (len(folds) + 1)
         task = fit_task(self, X, y, sample_weight, n_paths)
@@ -284,7 +284,7 @@ def _resolve_alphas(alphas):
     return resolved
 
 
-def _score_fold(estimator, X, labels, sample_weight, alpha, fold, task):
+def _score_fold(estimator, X, labels, row_weights, alpha, fold, task):
     """Fit one path on a fold and score it on the rows left out.
 
     Returns
@@ -303,14 +303,15 @@ def _score_fold(estimator, X, labels, sample_weight, alpha, fold, task):
             if name in AdversarialLogisticRegression._parameter_constraints
         },
     )
-    y_train = estimator.classes_[labels[train]]
+    model.classes_, model.n_features_in_ = estimator.classes_, X.shape[1]
+    if np.unique(labels[train]).size < model.classes_.size:
+        raise ValueError("cv leaves all rows of a class out of a training set: use fewer folds.")
     X_train = safe_indexing(X, train)
     if not issparse(X_train):
         X_train = np.asfortranarray(X_train)  # the solver picks columns
-    prepared = model._prepare(X_train, y_train, sample_weight[train])
-    if model.classes_.size < estimator.classes_.size:
-        raise ValueError("cv leaves all rows of a class out of a training set: use fewer folds.")
-    path = solve_path(model, *prepared, estimator.epsilons_, alpha, task)
+    weighed = model._weigh(X_train, labels[train], row_weights[train])
+    # Models that are only scored need not be accurate beyond their tolerance.
+    path = solve_path(model, *weighed, estimator.epsilons_, alpha, task, overshoot=1.0)
     X_test, labels_test = safe_indexing(X, test), labels[test]
     scores = {name: [] for name in estimator.scoring}
     for epsilon, problems in zip(estimator.epsilons_, path, strict=True):
