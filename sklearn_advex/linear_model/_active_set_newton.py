@@ -70,14 +70,15 @@ class ActiveSetNewton:
         report = _Report(self.verbose)
         working_set = None
         status, n_iter = "running", 0
-        subgradients = objective.subgradients(point)
+        expansion = objective.expand(point)
+        subgradients = objective.subgradients(point, slopes=expansion.slopes)
         while True:
             residual = subgradients.residual(point.coef)
             report(n_iter, objective, point, residual)
             if residual <= self.tol:
                 status = "converged"
             if status != "running":
-                return Solution(point, objective.value(point), residual, n_iter, status)
+                return Solution(point, expansion.value, residual, n_iter, status)
             features = _wanted_features(point.coef, subgradients.smallest(point.coef))
             accuracy = self.overshoot * self.tol
             if working_set is None or not np.isin(features, working_set.features).all():
@@ -86,8 +87,8 @@ class ActiveSetNewton:
                 if features.size < objective.n_features:
                     accuracy = max(accuracy, _WORKING_SET_ACCURACY * residual)
             before = n_iter
-            point, subgradients, n_iter, status = working_set.minimise(
-                point, subgradients, accuracy, n_iter
+            point, expansion, subgradients, n_iter, status = working_set.minimise(
+                point, expansion, subgradients, accuracy, n_iter
             )
             if n_iter == before and status == "running":
                 status = "stalled"  # only rounding tells the residuals of the set and of all apart

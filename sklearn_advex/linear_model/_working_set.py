@@ -39,42 +39,43 @@ class WorkingSet:
         worth = self.objective.products_worth_a_matrix(features.size)
         self._by_products = worth >= _FEWEST_PRODUCTS
 
-    def minimise(self, point, subgradients, accuracy, n_iter):
+    def minimise(self, point, expansion, subgradients, accuracy, n_iter):
         """Take steps from a point over all features, until the residual over these is small.
 
         Returns
         -------
         point : Point
+        expansion : Expansion
         subgradients : Subgradients
-            Both over all features.
+            All three over all features.
         n_iter : int
             Newton steps taken, those before included.
         status : {"running", "separable", "max_iter", "stalled"}
             "running" where the accuracy was reached.
         """
         inner = Point(point.coef[self.features], point.intercept, point.raw)
-        inner, subgradients, n_iter, status = self._minimise(
-            inner, subgradients.restrict(self.features), accuracy, n_iter
+        inner, expansion, subgradients, n_iter, status = self._minimise(
+            inner, expansion, subgradients.restrict(self.features), accuracy, n_iter
         )
         coef = np.zeros(point.coef.size)
         coef[self.features] = inner.coef
         point = Point(coef, inner.intercept, inner.raw)
         if self.features.size < coef.size:
-            subgradients = self.whole.subgradients(point)
-        return point, subgradients, n_iter, status
+            subgradients = self.whole.subgradients(point, slopes=expansion.slopes)
+        return point, expansion, subgradients, n_iter, status
 
-    def _minimise(self, point, subgradients, accuracy, first):
+    def _minimise(self, point, expansion, subgradients, accuracy, first):
         objective = self.objective
-        expansion, last_residual, settled = objective.expand(point), np.inf, False
+        last_residual, settled = np.inf, False
         for n_iter in range(first, self.max_iter + 1):
             if objective.separates(point):
-                return point, subgradients, n_iter, "separable"
+                return point, expansion, subgradients, n_iter, "separable"
             slope = np.append(subgradients.smallest(point.coef), subgradients.intercept)
             residual = np.abs(slope).max()
             if residual <= accuracy:
-                return point, subgradients, n_iter, "running"
+                return point, expansion, subgradients, n_iter, "running"
             if n_iter == self.max_iter:
-                return point, subgradients, n_iter, "max_iter"
+                return point, expansion, subgradients, n_iter, "max_iter"
             if n_iter > first:
                 self.report(n_iter, objective, point, residual)
             if objective.hessian_is_cheap or residual > _KEEPING_HESSIAN * last_residual:
@@ -83,7 +84,7 @@ class WorkingSet:
                 self._by_products = False
             moved = self._step(point, expansion, slope)
             if moved is None:
-                return point, subgradients, n_iter, "stalled"
+                return point, expansion, subgradients, n_iter, "stalled"
             settled = np.array_equal(np.sign(point.coef), np.sign(moved[0].coef))
             (point, expansion), last_residual = moved, residual
             subgradients = objective.subgradients(point, slopes=expansion.slopes)
