@@ -70,16 +70,16 @@ class ActiveSetNewton:
         report = _Report(self.verbose)
         working_set = None
         status, n_iter = "running", 0
-        expansion = objective.expand(point)
-        subgradients = objective.subgradients(point, slopes=expansion.slopes)
+        at = objective.expand(point)
         while True:
-            residual = subgradients.residual(point.coef)
-            report(n_iter, objective, point, residual)
+            slope = at.subgradients.slope(at.point.coef)
+            residual = np.abs(slope).max()
+            report(n_iter, at, residual)
             if residual <= self.tol:
                 status = "converged"
             if status != "running":
-                return Solution(point, expansion.value, residual, n_iter, status)
-            features = _wanted_features(point.coef, subgradients.smallest(point.coef))
+                return Solution(at.point, at.value, residual, n_iter, status)
+            features = _wanted_features(at.point.coef, slope[:-1])
             accuracy = self.overshoot * self.tol
             if working_set is None or not np.isin(features, working_set.features).all():
                 working_set = None  # frees the copy of its columns before the next is made
@@ -87,9 +87,7 @@ class ActiveSetNewton:
                 if features.size < objective.n_features:
                     accuracy = max(accuracy, _WORKING_SET_ACCURACY * residual)
             before = n_iter
-            point, expansion, subgradients, n_iter, status = working_set.minimise(
-                point, expansion, subgradients, accuracy, n_iter
-            )
+            at, n_iter, status = working_set.minimise(at, accuracy, n_iter)
             if n_iter == before and status == "running":
                 status = "stalled"  # only rounding tells the residuals of the set and of all apart
 
@@ -101,12 +99,13 @@ class _Report:
         self.verbose = verbose
         self.started = perf_counter()
 
-    def __call__(self, n_iter, objective, point, residual):
+    def __call__(self, n_iter, at, residual):
         if self.verbose:
+            coef = at.point.coef
             print(
-                f"step {n_iter:3d}  objective {objective.value(point):.10e}"
-                f"  residual {residual:.1e} of {point.coef.size} features"
-                f"  support {np.count_nonzero(point.coef)}  {perf_counter() - self.started:.2f} s"
+                f"step {n_iter:3d}  objective {at.value:.10e}"
+                f"  residual {residual:.1e} of {coef.size} features"
+                f"  support {np.count_nonzero(coef)}  {perf_counter() - self.started:.2f} s"
             )
 
 

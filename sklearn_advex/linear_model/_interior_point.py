@@ -145,7 +145,7 @@ class InteriorPoint:
     def _step(self, objective, solution):
         """The solution after a step of Newton's method, or one that says that there is none."""
         point, value = solution.point, solution.value
-        expansion = objective.expand(point)
+        expansion = objective.expand(point, solution.certificate)
         program = ConeProgram(objective, expansion.curvature)
         hessian = program.gram(expansion.curvature[program.rows])
         hessian.flat[:: hessian.shape[0] + 1] += program.ridge
@@ -199,7 +199,7 @@ def _refined(objective, solution):
 def _smooth_step(objective, point):
     """Newton's step of the coefficients in use and the intercept, None where there is none."""
     worst = objective.perturbation.worst(point.coef)
-    expansion = objective.expand(point)
+    expansion = objective.expand(point, Certificate(change=worst))
     program = ConeProgram(objective, expansion.curvature)
     d, scale = program.scale.size, np.append(program.scale, 1.0)
     gram = program.gram(expansion.curvature[program.rows])
@@ -209,8 +209,7 @@ def _smooth_step(objective, point):
     hessian += cross + cross.T + gram[program.height, program.height] * np.outer(along, along)
     bend = expansion.slopes.sum() * objective.perturbation.curvature(point.coef)
     hessian[:d, :d] += program.scale[:, np.newaxis] * bend * program.scale
-    subgradients = objective.subgradients(point, Certificate(change=worst))
-    gradient = np.append(subgradients.smallest(point.coef), subgradients.intercept)
+    gradient = expansion.subgradients.slope(point.coef)
     used = np.flatnonzero(np.append(point.coef != 0, True))
     solve = factorised(hessian[np.ix_(used, used)])
     if solve is None:

@@ -1,6 +1,6 @@
 """The robust objective of one binary problem: value, gradient, curvature, optimality residual."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,22 +23,6 @@ class Point:
     coef: np.ndarray
     intercept: float
     raw: np.ndarray
-
-
-@dataclass
-class Expansion:
-    """The objective at a point, and by row the weighted derivatives of the loss there.
-
-    Attributes
-    ----------
-    value : float
-    slopes, curvature : ndarray of shape (n_samples,)
-        First and second derivatives.
-    """
-
-    value: float
-    slopes: np.ndarray
-    curvature: np.ndarray
 
 
 @dataclass
@@ -79,9 +63,41 @@ class Subgradients:
         at_zero = np.sign(self.coef) * np.maximum(np.abs(self.coef) - self.kink, 0.0)
         return np.where(w == 0, at_zero, self.coef + np.sign(w) * self.kink)
 
+    def slope(self, w):
+        """The smallest subgradient with the derivative by the intercept, which comes last."""
+        return np.append(self.smallest(w), self.intercept)
+
     def residual(self, w):
         """Distance from optimality: the max-norm of the smallest subgradient."""
-        return max(np.abs(self.smallest(w)).max(initial=0.0), abs(self.intercept))
+        return np.abs(self.slope(w)).max()
+
+
+@dataclass
+class Expansion:
+    """The objective and its derivatives at a point.
+
+    Attributes
+    ----------
+    point : Point
+    value : float
+    slopes, curvature : ndarray of shape (n_samples,)
+        Weighted first and second derivatives of the losses.
+    subgradients : Subgradients
+    """
+
+    point: Point
+    value: float
+    slopes: np.ndarray
+    curvature: np.ndarray
+    subgradients: Subgradients
+
+    def restrict(self, features):
+        """That of a model that uses only some features, among them all in use at the point."""
+        return replace(
+            self,
+            point=Point(self.point.coef[features], self.point.intercept, self.point.raw),
+            subgradients=self.subgradients.restrict(features),
+        )
 
 
 class RobustObjective:
@@ -180,10 +196,12 @@ class RobustObjective:
         """The objective."""
         return self._value(point, self.loss.value(self._loss_argument(point)))
 
-    def expand(self, point):
-        """The objective with the derivatives of its losses, which have to be smooth."""
-        value, first, second = self.loss.expand(self._loss_argument(point))
-        return Expansion(self._value(point, value), self.weights * first, self.weights * second)
+    def expand(self, point, certificate=None):
+        """The objective and its derivatives at a point; the loss has to have them."""
+        losses, first, second = self.loss.expand(self._loss_argument(point))
+        slopes, curvature = self.weights * first, self.weights * second
+        subgradients = self._subgradients(point, slopes, certificate)
+        return Expansion(point, self._value(point, losses), slopes, curvature, subgradients)
 
     def _value(self, point, losses):
         penalty = self.alpha * (
@@ -201,13 +219,11 @@ class RobustObjective:
             return self.loss.expand(self._loss_argument(point))[1]
         return certificate.slopes
 
-    def subgradients(self, point, certificate=None, slopes=None):
-        """All subgradients of the objective at a point, as far as a certificate leaves a choice.
+    def subgradients(self, point, certificate=None):
+        """All subgradients of the objective at a point, as far as a certificate leaves a choice."""
+        return self._subgradients(point, self.slopes(point, certificate), certificate)
 
-        Slopes that are known already need not be computed again.
-        """
-        if slopes is None:
-            slopes = self.slopes(point, certificate)
+    def _subgradients(self, point, slopes, certificate):
         signed = slopes * self.y
         coef = self._ridge * point.coef - self.design.rmatvec(signed)
         kink = np.full(point.coef.size, float(self.alpha * self.l1_ratio))

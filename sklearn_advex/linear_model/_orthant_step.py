@@ -12,44 +12,42 @@ _ROUNDING = 8 * np.finfo(float).eps
 _SMALLEST_STEP = 2.0**-40
 
 
-def step_in_orthant(objective, point, value, slope, signs, hessian):
+def step_in_orthant(objective, at, slope, signs, hessian):
     """Go to the minimum of the second-order model, or less far until the objective falls.
 
     Parameters
     ----------
     objective : RobustObjective
-    point : Point
-    value : float
-        The objective at `point`.
+    at : Expansion
+        At the point where the step starts.
     slope : ndarray of shape (n_features + 1,)
-        Its smallest subgradient there, intercept last.
+        The smallest subgradient there, intercept last.
     signs : ndarray of shape (n_features,)
         The orthant: -1.0 or 1.0 for each feature, 0.0 for one that stays out of the model.
     hessian : DenseHessian or HessianOperator of size n_features + 1
 
     Returns
     -------
-    point : Point
-    expansion : Expansion
-        The objective there.
-
-    None where the minimum is not found, or the objective does not fall.
+    Expansion or None
+        At the point where the step ends. None where the minimum is not found, or the objective does
+        not fall.
     """
     free = np.append(signs != 0, objective.fit_intercept)
-    found = minimise_in_orthant(hessian, slope, point.coef, signs, free)
+    found = minimise_in_orthant(hessian, slope, at.point.coef, signs, free)
     if found is None:
         return None
     change, at_zero = found
-    at = objective.move(point, change[:-1], change[-1])
-    rounding = _ROUNDING * abs(value)
+    along = objective.move(at.point, change[:-1], change[-1])
+    rounding = _ROUNDING * abs(at.value)
     length = 1.0
     while length >= _SMALLEST_STEP:
-        candidate = at(length)
+        candidate = along(length)
         if length == 1.0:
             candidate.coef[at_zero] = 0.0
-        expansion = objective.expand(candidate)
-        if expansion.value <= value + _SUFFICIENT_DECREASE * length * (slope @ change) + rounding:
-            return candidate, expansion
+        reached = objective.expand(candidate)
+        fall = _SUFFICIENT_DECREASE * length * (slope @ change)
+        if reached.value <= at.value + fall + rounding:
+            return reached
         length /= 2
     return None
 

@@ -39,63 +39,66 @@ class WorkingSet:
         worth = self.objective.products_worth_a_matrix(features.size)
         self._by_products = worth >= _FEWEST_PRODUCTS
 
-    def minimise(self, point, expansion, subgradients, accuracy, n_iter):
-        """Take steps from a point over all features, until the residual over these is small.
+    def minimise(self, at, accuracy, n_iter):
+        """Take steps from a point, until the residual over the features of the set is small.
+
+        Parameters
+        ----------
+        at : Expansion
+            At the point, over all features.
+        accuracy : float
+        n_iter : int
+            Newton steps taken before.
 
         Returns
         -------
-        point : Point
-        expansion : Expansion
-        subgradients : Subgradients
-            All three over all features.
+        at : Expansion
+            At the last point, over all features.
         n_iter : int
             Newton steps taken, those before included.
         status : {"running", "separable", "max_iter", "stalled"}
             "running" where the accuracy was reached.
         """
-        inner = Point(point.coef[self.features], point.intercept, point.raw)
-        inner, expansion, subgradients, n_iter, status = self._minimise(
-            inner, expansion, subgradients.restrict(self.features), accuracy, n_iter
-        )
-        coef = np.zeros(point.coef.size)
-        coef[self.features] = inner.coef
-        point = Point(coef, inner.intercept, inner.raw)
-        if self.features.size < coef.size:
-            subgradients = self.whole.subgradients(point, slopes=expansion.slopes)
-        return point, expansion, subgradients, n_iter, status
+        n_features = at.point.coef.size
+        at, n_iter, status = self._minimise(at.restrict(self.features), accuracy, n_iter)
+        if self.features.size < n_features:
+            coef = np.zeros(n_features)
+            coef[self.features] = at.point.coef
+            at = self.whole.expand(Point(coef, at.point.intercept, at.point.raw))
+        return at, n_iter, status
 
-    def _minimise(self, point, expansion, subgradients, accuracy, first):
+    def _minimise(self, at, accuracy, first):
         objective = self.objective
         last_residual, settled = np.inf, False
         for n_iter in range(first, self.max_iter + 1):
-            if objective.separates(point):
-                return point, expansion, subgradients, n_iter, "separable"
-            slope = np.append(subgradients.smallest(point.coef), subgradients.intercept)
+            if objective.separates(at.point):
+                return at, n_iter, "separable"
+            slope = at.subgradients.slope(at.point.coef)
             residual = np.abs(slope).max()
             if residual <= accuracy:
-                return point, expansion, subgradients, n_iter, "running"
+                return at, n_iter, "running"
             if n_iter == self.max_iter:
-                return point, expansion, subgradients, n_iter, "max_iter"
+                return at, n_iter, "max_iter"
             if n_iter > first:
-                self.report(n_iter, objective, point, residual)
+                self.report(n_iter, at, residual)
             if objective.hessian_is_cheap or residual > _KEEPING_HESSIAN * last_residual:
                 self._hessian = None
             if settled and residual > _KEEPING_PRODUCTS * last_residual:
                 self._by_products = False
-            moved = self._step(point, expansion, slope)
-            if moved is None:
-                return point, expansion, subgradients, n_iter, "stalled"
-            settled = np.array_equal(np.sign(point.coef), np.sign(moved[0].coef))
-            (point, expansion), last_residual = moved, residual
-            subgradients = objective.subgradients(point, slopes=expansion.slopes)
+            reached = self._step(at, slope)
+            if reached is None:
+                return at, n_iter, "stalled"
+            settled = np.array_equal(np.sign(at.point.coef), np.sign(reached.point.coef))
+            at, last_residual = reached, residual
 
-    def _step(self, point, expansion, slope):
-        """The next point and its expansion, None where rounding errors allow no progress."""
-        signs = np.sign(np.where(point.coef != 0, point.coef, -slope[:-1]))
-        for hessian in self._hessians(expansion.curvature, slope, signs):
-            moved = step_in_orthant(self.objective, point, expansion.value, slope, signs, hessian)
-            if moved is not None:
-                return moved
+    def _step(self, at, slope):
+        """The expansion at the next point, None where rounding errors allow no progress."""
+        coef = at.point.coef
+        signs = np.sign(np.where(coef != 0, coef, -slope[:-1]))
+        for hessian in self._hessians(at.curvature, slope, signs):
+            reached = step_in_orthant(self.objective, at, slope, signs, hessian)
+            if reached is not None:
+                return reached
         return None
 
     def _hessians(self, curvature, slope, signs):
