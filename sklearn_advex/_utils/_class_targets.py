@@ -26,7 +26,8 @@ def check_classes(y, classes=None):
     ValueError
         If there are fewer than two, or `y` holds no class labels.
     """
-    check_classification_targets(y)
+    if y.dtype.kind not in "biu":  # whole numbers always are labels
+        check_classification_targets(y)
     classes = np.unique(y if classes is None else column_or_1d(classes))
     if classes.size < 2:
         raise ValueError(

@@ -1,6 +1,7 @@
 """The robust objective of one binary problem: value, gradient, curvature, optimality residual."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -153,6 +154,10 @@ class RobustObjective:
     def hessian_is_cheap(self):
         """Whether second derivatives take no longer than the rest of a Newton step."""
         return self.y.size * self.n_features**2 <= _CHEAP_HESSIAN
+
+    @cached_property
+    def _ones_and_y(self):
+        return np.column_stack([np.ones(self.y.size), self.y])
 
     @property
     def _ridge(self):
@@ -308,8 +313,7 @@ class RobustObjective:
 
     def _hessian_matrix(self, curvature, shift, features):
         shift = np.append(shift[features], 0.0)
-        border = np.column_stack([np.ones(self.y.size), self.y])
-        gram = self.design.gram(curvature, border, features)
+        gram = self.design.gram(curvature, self._ones_and_y, features)
         hessian, with_y, total = gram[:-1, :-1], gram[:-1, -1], gram[-1, -1]
         rounding = _EPS * hessian.diagonal()
         # The gram of the rows (x, 1) - y * shift, as y is -1 or 1.
