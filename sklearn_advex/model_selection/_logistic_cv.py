@@ -15,10 +15,10 @@ from sklearn_advex._utils._sklearn_compat import (
     Interval,
     StrOptions,
     fit_context,
-    safe_indexing,
 )
 from sklearn_advex._utils._tasks import fit_task
 from sklearn_advex.linear_model import AdversarialLogisticRegression, epsilon_max
+from sklearn_advex.linear_model._design_matrix import as_design_matrix
 from sklearn_advex.linear_model._diagnostics import warn_about_path
 from sklearn_advex.linear_model._path import resolve_epsilons, solve_path
 from sklearn_advex.metrics import gini_index
@@ -225,6 +225,8 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
             If the data or a parameter is not valid; the message names it.
         """
         design, labels, weights = self._prepare(X, y, sample_weight)
+        if not issparse(design.X):  # paths pick columns time and again
+            design = as_design_matrix(np.asfortranarray(design.X))
         self.alphas_ = _resolve_alphas(self.alphas)
         self.epsilons_ = resolve_epsilons(self.epsilons, X, y, sample_weight)
         self.epsilon_max_ = epsilon_max(X, y, sample_weight)
@@ -294,6 +296,7 @@ def _score_fold(estimator, X, labels, row_weights, alpha, fold, task):
     unsolved : list of Solution
         The fits that are not optimal.
     """
+    X_train, X_test = (_rows(X, indices) for indices in fold)
     train, test = fold
     model = AdversarialLogisticRegression(
         alpha=alpha,
@@ -306,13 +309,10 @@ def _score_fold(estimator, X, labels, row_weights, alpha, fold, task):
     model.classes_, model.n_features_in_ = estimator.classes_, X.shape[1]
     if np.unique(labels[train]).size < model.classes_.size:
         raise ValueError("cv leaves all rows of a class out of a training set: use fewer folds.")
-    X_train = safe_indexing(X, train)
-    if not issparse(X_train):
-        X_train = np.asfortranarray(X_train)  # the solver picks columns
     weighed = model._weigh(X_train, labels[train], row_weights[train])
     # Models that are only scored need not be accurate beyond their tolerance.
     path = solve_path(model, *weighed, estimator.epsilons_, alpha, task, overshoot=1.0)
-    X_test, labels_test = safe_indexing(X, test), labels[test]
+    labels_test = labels[test]
     scores = {name: [] for name in estimator.scoring}
     for epsilon, problems in zip(estimator.epsilons_, path, strict=True):
         model.epsilon_ = model._resolve_epsilon(epsilon)
@@ -330,6 +330,13 @@ def _score_fold(estimator, X, labels, row_weights, alpha, fold, task):
             scores[name].append(score)
     solutions = [solution for problems in path for solution in problems]
     return scores, [s for s in solutions if s.status != "converged"]
+
+
+def _rows(X, indices):
+    """Some rows of a matrix, an array one column after the other."""
+    if issparse(X):
+        return X[indices]
+    return X.T.take(np.arange(X.shape[0])[indices], axis=1).T
 
 
 def _mean_gini(X, coef, predicted):
