@@ -88,7 +88,7 @@ class WorkingSet:
             reached = self._step(at, slope)
             if reached is None:
                 return at, n_iter, "stalled"
-            settled = np.array_equal(np.sign(at.point.coef), np.sign(reached.point.coef))
+            settled = self._by_products and _same_signs(at.point.coef, reached.point.coef)
             at, last_residual = reached, residual
 
     def _step(self, at, slope):
@@ -105,15 +105,20 @@ class WorkingSet:
         """Hessians to take a step with: each for the case that the ones before lead nowhere."""
         if self._hessian is not None and np.all((signs == 0) | (signs == self._hessian_signs)):
             yield self._hessian
-        worth = self.objective.products_worth_a_matrix(np.count_nonzero(signs))
-        if self._by_products and worth >= _FEWEST_PRODUCTS:
-            yield _damped(self.objective.hessian(curvature, signs, worth), slope)
-            self._by_products = False
+        if self._by_products:
+            worth = self.objective.products_worth_a_matrix(np.count_nonzero(signs))
+            if worth >= _FEWEST_PRODUCTS:
+                yield _damped(self.objective.hessian(curvature, signs, worth), slope)
+                self._by_products = False
         self._hessian = _damped(self.objective.hessian(curvature, signs), slope)
         self._hessian_signs = signs
         for share in _STRONGER_DAMPINGS:
             yield self._hessian
             self._hessian.damp(share)
+
+
+def _same_signs(coef, other):
+    return np.array_equal(np.sign(coef), np.sign(other))
 
 
 def _damped(hessian, slope):
