@@ -14,7 +14,8 @@ from scipy.sparse import issparse
 
 # Share of the way to the boundary of a cone that a step goes at most.
 _TO_BOUNDARY = 0.99
-# A program is given up after so many steps without a smaller error.
+# A program is given up after so many steps that lowered neither the error nor the gradient: the
+# first ones often lower the gradient alone.
 _PATIENCE = 5
 _SMALLEST_STEP = 1e-8
 _RELATIVE_RIDGE = 1e-14
@@ -277,19 +278,22 @@ def minimise(hessian, linear, blocks, x, *, accuracy, max_iter, report=None):
     state : State
     n_iter : int
     """
-    best, since_best = State(x, blocks), 0
+    best, least_gradient, since_progress = State(x, blocks), np.inf, 0
     state = State(x, [copy(block) for block in blocks])
     with np.errstate(all="ignore"):  # the last digits are asked for until there are none
         for n_iter in range(max_iter + 1):
             gradient = hessian @ state.x + linear + sum(block.force() for block in state.blocks)
             gap = sum(block.gap for block in state.blocks)
-            state.error = max(np.abs(gradient).max(), gap)
+            largest = np.abs(gradient).max()
+            state.error = max(largest, gap)
             if report:
                 report(n_iter, state.error)
-            since_best += 1
+            falls = state.error < best.error or largest < least_gradient
+            since_progress = 0 if falls else since_progress + 1
+            least_gradient = min(least_gradient, largest)
             if state.error < best.error:
-                best, since_best = State(state.x, list(map(copy, state.blocks)), state.error), 0
-            if best.error <= accuracy or n_iter == max_iter or since_best == _PATIENCE:
+                best = State(state.x, list(map(copy, state.blocks)), state.error)
+            if best.error <= accuracy or n_iter == max_iter or since_progress == _PATIENCE:
                 break
             if not _step(state, hessian, gradient, gap):
                 break

@@ -6,9 +6,10 @@ from time import perf_counter
 import numpy as np
 
 from sklearn_advex.linear_model._cone_program import ConeProgram
-from sklearn_advex.linear_model._conic import HingeRows, factorised, minimise
+from sklearn_advex.linear_model._conic import HingeRows, minimise
 from sklearn_advex.linear_model._objective import Certificate
-from sklearn_advex.linear_model._solution import Solution
+from sklearn_advex.linear_model._refinement import refine_hinge, refine_smooth
+from sklearn_advex.linear_model._solution import solution_at
 
 # Variables are up to two per feature, and a program holds some matrices of their number squared.
 _MOST_FEATURES = 2000
@@ -21,8 +22,6 @@ _OVERSHOOT = 0.01
 _DAMPINGS = (1e-10, 1e-6, 1e-3, 1e-1, 10.0)
 # Keeps the minimisers of a linear program bounded, in features that are scaled to size 1.
 _LEAST_RIDGE = 1e-15
-# Steps of the last refinement, which at most doubles the number of digits in each.
-_REFINEMENTS = 2
 # A step that does not lower the objective by more than rounding errors has to lower the residual
 # to this share.
 _PROGRESS = 0.9
@@ -121,11 +120,14 @@ class InteriorPoint:
         slopes[program.rows] = best.blocks[-1].slope
         certificate = Certificate(slopes, program.change(best.blocks[0]))
         point = _rounded(objective, program, best, certificate, self.tol)
-        return _solution(objective, point, certificate, n_iter, "stalled")
+        solution = solution_at(objective, point, certificate, n_iter, "stalled")
+        if hasattr(objective.perturbation, "orthant_slopes") and np.any(point.coef):
+            solution = refine_hinge(objective, solution)
+        return solution
 
     def _solve_smooth(self, objective, point):
         certificate = Certificate(change=objective.perturbation.worst(point.coef))
-        solution = _solution(objective, point, certificate, 0, "running")
+        solution = solution_at(objective, point, certificate, 0, "running")
         while solution.status == "running":
             self._report(solution.n_iter, solution.residual)
             if objective.separates(solution.point):
@@ -137,7 +139,7 @@ class InteriorPoint:
             else:
                 solution = self._step(objective, solution)
         if solution.status != "max_iter" and hasattr(objective.perturbation, "curvature"):
-            solution = _refined(objective, solution)
+            solution = refine_smooth(objective, solution)
         if solution.residual <= self.tol:
             solution.status = "converged"
         return solution
@@ -171,52 +173,11 @@ class InteriorPoint:
             moved = _search(objective, point, value, target, promise)
             if moved is None:
                 continue
-            reached = _solution(objective, moved, certificate, solution.n_iter + 1, "running")
+            reached = solution_at(objective, moved, certificate, solution.n_iter + 1, "running")
             falls = reached.value < value - _rounding(value)
             if falls or reached.residual < _PROGRESS * solution.residual:
                 return reached
         return replace(solution, status="stalled")
-
-
-def _refined(objective, solution):
-    """Newton's method on the coefficients in use, for a support function that is smooth there.
-
-    Programs know the worst change of a round set to half of their digits only, and lose digits
-    where coefficients are hardly worth more than their kinks.
-    """
-    refined = solution
-    for _ in range(_REFINEMENTS):
-        point = refined.point
-        change = _smooth_step(objective, point)
-        if change is None:
-            break
-        point = objective.point(point.coef + change[:-1], point.intercept + change[-1])
-        certificate = Certificate(change=objective.perturbation.worst(point.coef))
-        refined = _solution(objective, point, certificate, solution.n_iter, solution.status)
-    return refined if refined.residual <= solution.residual else solution
-
-
-def _smooth_step(objective, point):
-    """Newton's step of the coefficients in use and the intercept, None where there is none."""
-    worst = objective.perturbation.worst(point.coef)
-    expansion = objective.expand(point, Certificate(change=worst))
-    program = ConeProgram(objective, expansion.curvature)
-    d, scale = program.scale.size, np.append(program.scale, 1.0)
-    gram = program.gram(expansion.curvature[program.rows])
-    along = np.append(program.scale * worst, 0.0)
-    cross = np.outer(gram[: d + 1, program.height], along)
-    hessian = gram[: d + 1, : d + 1] + np.diag(program.ridge[: d + 1])
-    hessian += cross + cross.T + gram[program.height, program.height] * np.outer(along, along)
-    bend = expansion.slopes.sum() * objective.perturbation.curvature(point.coef)
-    hessian[:d, :d] += program.scale[:, np.newaxis] * bend * program.scale
-    gradient = expansion.subgradients.slope(point.coef)
-    used = np.flatnonzero(np.append(point.coef != 0, True))
-    solve = factorised(hessian[np.ix_(used, used)])
-    if solve is None:
-        return None
-    step = np.zeros(d + 1)
-    step[used] = -solve((scale * gradient)[used])
-    return scale * step
 
 
 def _rounding(value):
@@ -244,15 +205,10 @@ def _rounded(objective, program, state, certificate, tol):
     return rounded if objective.residual(rounded, certificate) <= allowed else point
 
 
-def _solution(objective, point, certificate, n_iter, status):
-    value, residual = objective.value(point), objective.residual(point, certificate)
-    return Solution(point, value, residual, n_iter, status, certificate)
-
-
 def _among_all(objective, used, part):
     """The solution of a problem with some features as one of the problem with all."""
     coef, change = np.zeros(objective.n_features), np.zeros(objective.n_features)
     coef[used], change[used] = part.point.coef, part.certificate.change
     point = objective.point(coef, part.point.intercept)
     certificate = Certificate(part.certificate.slopes, change)
-    return _solution(objective, point, certificate, part.n_iter, part.status)
+    return solution_at(objective, point, certificate, part.n_iter, part.status)

@@ -215,6 +215,10 @@ class RobustObjective:
         )
         return (self.weights * losses).sum() + penalty
 
+    def excess(self, point):
+        """By how much the margin of each row is less than 1, the adversary's part subtracted."""
+        return 1.0 + self._loss_argument(point)
+
     def slopes(self, point, certificate=None):
         """Weighted derivatives of the losses, or what a certificate has in their place."""
         return self.weights * self._unweighted_slopes(point, certificate)

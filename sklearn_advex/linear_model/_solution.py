@@ -30,3 +30,9 @@ class Solution:
     n_iter: int
     status: str
     certificate: Certificate | None = None
+
+
+def solution_at(objective, point, certificate, n_iter, status):
+    """The solution that a point and a certificate make."""
+    value, residual = objective.value(point), objective.residual(point, certificate)
+    return Solution(point, value, residual, n_iter, status, certificate)
