@@ -20,6 +20,9 @@ _PROGRAM_MAX_ITER = 80
 _OVERSHOOT = 0.01
 # Shares by which curvatures are raised where the quadratic model leads up.
 _DAMPINGS = (1e-10, 1e-6, 1e-3, 1e-1, 10.0)
+# In the scale of features rows are taken to be curved by at least so much: a feature of rows that
+# are nearly flat would get a scale for which programs start far from their minimum.
+_LEAST_CURVATURE = 1e-4
 # Keeps the minimisers of a linear program bounded, in features that are scaled to size 1.
 _LEAST_RIDGE = 1e-15
 # A step that does not lower the objective by more than rounding errors has to lower the residual
@@ -148,7 +151,8 @@ class InteriorPoint:
         """The solution after a step of Newton's method, or one that says that there is none."""
         point, value = solution.point, solution.value
         expansion = objective.expand(point, solution.certificate)
-        program = ConeProgram(objective, expansion.curvature)
+        scale_of_rows = expansion.curvature + _LEAST_CURVATURE * objective.weights
+        program = ConeProgram(objective, scale_of_rows)
         hessian = program.gram(expansion.curvature[program.rows])
         hessian.flat[:: hessian.shape[0] + 1] += program.ridge
         start = program.boundary(point)

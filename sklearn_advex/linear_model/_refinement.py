@@ -7,7 +7,7 @@ from sklearn_advex.linear_model._conic import factorised
 from sklearn_advex.linear_model._objective import Certificate
 from sklearn_advex.linear_model._solution import solution_at
 
-# Steps, each of which at most doubles the number of digits.
+# Steps of a refinement.
 _REFINEMENTS = 2
 # How much faster the slope of a row changes with its margin, when it is held where it is, than a
 # hinge loss that was smoothed over a width of 1 would let it.
@@ -18,7 +18,19 @@ def refine_hinge(objective, solution):
     """The method of multipliers on the coefficients in use and the rows whose margin is 1.
 
     Programs leave a trace of the bounds that do not hold, the larger the smaller a coefficient.
-    Which of them hold is clear by then, and the rest of the problem has a kink no more.
+    Which of them hold is clear by then, and what is left of the problem has no kink.
+
+    Parameters
+    ----------
+    objective : RobustObjective
+        With the hinge loss, and a perturbation set that has `orthant_slopes`.
+    solution : Solution
+        With a coefficient that is not 0.
+
+    Returns
+    -------
+    Solution
+        The same one where the refined one is not better.
     """
     used = np.flatnonzero(solution.point.coef)
     part = objective.restrict(used)
@@ -51,6 +63,17 @@ def refine_smooth(objective, solution):
 
     Programs know the worst change of a round set to half of their digits only, and lose digits
     where coefficients are hardly worth more than their kinks.
+
+    Parameters
+    ----------
+    objective : RobustObjective
+        With a smooth loss, and a perturbation set that has a `curvature`.
+    solution : Solution
+
+    Returns
+    -------
+    Solution
+        The same one where the refined one is not better.
     """
     refined = solution
     for _ in range(_REFINEMENTS):

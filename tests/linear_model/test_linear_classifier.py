@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 from scipy.sparse import csr_array
-from sklearn.datasets import load_breast_cancer
+from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_advex import (
@@ -290,6 +291,24 @@ def test_real_data_is_fitted_by_every_loss_and_norm(case):
     assert model.kkt_residual_[0] <= 1e-8
     assert model.score(X, y) > 0.92
     assert model.adversarial_score(X, y) == model.score(model.perturb(X, y), y)
+
+
+@pytest.mark.parametrize(
+    ("loss", "norm", "epsilon", "alpha", "l1_ratio", "digit"),
+    [
+        ("hinge", "linf", 0.1, 1e-3, 0.0, 3),
+        ("hinge", "linf", 1.0, 1e-4, 0.0, 5),
+        ("hinge", "linf", 0.01, 1e-2, 1.0, 3),
+        ("log_loss", "l2", 0.01, 1e-2, 1.0, 3),
+        ("log_loss", "l1", 0.1, 1e-2, 1.0, 3),
+    ],
+)
+def test_raw_pixels_are_fitted_to_the_tolerance(loss, norm, epsilon, alpha, l1_ratio, digit):
+    X, _, y, _ = train_test_split(*load_digits(return_X_y=True), random_state=0)
+    model = AdversarialLinearClassifier(
+        loss, norm=norm, epsilon=epsilon, alpha=alpha, l1_ratio=l1_ratio, tol=1e-7
+    ).fit(X, y == digit)
+    assert model.kkt_residual_[0] <= 1e-7
 
 
 def test_a_certificate_that_proves_nothing_does_not_lower_the_residual():
