@@ -7,7 +7,7 @@ import numpy as np
 
 from sklearn_advex.linear_model._cone_program import ConeProgram
 from sklearn_advex.linear_model._conic import HingeRows, minimise
-from sklearn_advex.linear_model._objective import Certificate
+from sklearn_advex.linear_model._point import Certificate
 from sklearn_advex.linear_model._refinement import refine_hinge, refine_smooth
 from sklearn_advex.linear_model._solution import solution_at
 

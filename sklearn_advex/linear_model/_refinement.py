@@ -4,7 +4,7 @@ import numpy as np
 
 from sklearn_advex.linear_model._cone_program import ConeProgram
 from sklearn_advex.linear_model._conic import factorised
-from sklearn_advex.linear_model._objective import Certificate
+from sklearn_advex.linear_model._point import Certificate
 from sklearn_advex.linear_model._solution import solution_at
 
 # Steps of a refinement.

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sklearn_advex.linear_model._objective import Certificate, Point
+from sklearn_advex.linear_model._point import Certificate, Point
 
 
 @dataclass

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from sklearn_advex.linear_model._objective import Point
 from sklearn_advex.linear_model._orthant_step import step_in_orthant
+from sklearn_advex.linear_model._point import Point
 
 # A Hessian is kept as long as steps with it cut the residual to this share.
 _KEEPING_HESSIAN = 0.1

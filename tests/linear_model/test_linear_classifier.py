@@ -22,7 +22,8 @@ from sklearn_advex import (
 from sklearn_advex._losses import HingeLoss, LogisticLoss
 from sklearn_advex._perturbation import PERTURBATION_SETS, L1Ball, LinfBall
 from sklearn_advex.linear_model._design_matrix import as_design_matrix
-from sklearn_advex.linear_model._objective import Certificate, RobustObjective
+from sklearn_advex.linear_model._objective import RobustObjective
+from sklearn_advex.linear_model._point import Certificate
 
 PENALTIES = [(0.0, 0.0), (1e-3, 0.0), (1e-2, 0.5), (1e-2, 1.0)]
 EPSILON = np.array([0.1, 0.0, 0.2, 0.05, 0.0, 0.3, 0.1])

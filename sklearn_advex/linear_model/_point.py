@@ -1,0 +1,89 @@
+"""A linear model during training, and what is known of the objective there."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+
+@dataclass
+class Point:
+    """A linear model and its raw predictions ``X @ coef + intercept`` on the training rows."""
+
+    coef: np.ndarray
+    intercept: float
+    raw: np.ndarray
+
+
+@dataclass
+class Certificate:
+    """What a solver knows of an optimum where subgradients are not unique.
+
+    Attributes
+    ----------
+    slopes : ndarray of shape (n_samples,) or None
+        A number in [0, 1] per row in place of the derivative of a loss that has none.
+    change : ndarray of shape (n_features,) or None
+        A change in the perturbation set that is the worst one, or one of them, for a set whose
+        support function is not linear in each orthant.
+    """
+
+    slopes: np.ndarray | None = None
+    change: np.ndarray | None = None
+
+
+@dataclass
+class Subgradients:
+    """All subgradients of the objective at a point.
+
+    For feature j they are ``coef[j] + kink[j] * s`` with s the sign of ``w_j``, or any s in
+    [-1, 1] where ``w_j`` is 0; ``intercept`` is the derivative with respect to the intercept.
+    """
+
+    coef: np.ndarray
+    kink: np.ndarray
+    intercept: float
+
+    def restrict(self, features):
+        """Those of a model that uses only some features."""
+        return Subgradients(self.coef[features], self.kink[features], self.intercept)
+
+    def smallest(self, w):
+        """The subgradient of least absolute value of each feature."""
+        at_zero = np.sign(self.coef) * np.maximum(np.abs(self.coef) - self.kink, 0.0)
+        return np.where(w == 0, at_zero, self.coef + np.sign(w) * self.kink)
+
+    def slope(self, w):
+        """The smallest subgradient with the derivative by the intercept, which comes last."""
+        return np.append(self.smallest(w), self.intercept)
+
+    def residual(self, w):
+        """Distance from optimality: the max-norm of the smallest subgradient."""
+        return np.abs(self.slope(w)).max()
+
+
+@dataclass
+class Expansion:
+    """The objective and its derivatives at a point.
+
+    Attributes
+    ----------
+    point : Point
+    value : float
+    slopes, curvature : ndarray of shape (n_samples,)
+        Weighted first and second derivatives of the losses.
+    subgradients : Subgradients
+    """
+
+    point: Point
+    value: float
+    slopes: np.ndarray
+    curvature: np.ndarray
+    subgradients: Subgradients
+
+    def restrict(self, features):
+        """That of a model that uses only some features, among them all in use at the point."""
+        return replace(
+            self,
+            point=Point(self.point.coef[features], self.point.intercept, self.point.raw),
+            subgradients=self.subgradients.restrict(features),
+        )
