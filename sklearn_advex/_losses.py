@@ -35,11 +35,14 @@ class LogisticLoss:
         -------
         value, first, second : ndarray of shape (n_samples,)
         """
-        decay = np.exp(-np.abs(u))
-        value = np.log1p(decay) + np.maximum(u, 0.0)
-        total = 1.0 + decay
-        tail = decay / total
-        return value, np.where(u >= 0, 1.0 - tail, tail), tail / total
+        tail = -np.abs(u)
+        np.exp(tail, out=tail)
+        value = np.log1p(tail)
+        value += np.maximum(u, 0.0)
+        second = 1.0 + tail
+        tail /= second
+        np.divide(tail, second, out=second)
+        return value, np.where(u >= 0, 1.0 - tail, tail), second
 
     def conjugate(self, p):
         """Convex conjugate of the loss, the supremum of ``p * u - g(u)`` over u.

@@ -118,13 +118,11 @@ class ConeProgram:
 
     def gram(self, weights):
         """The second derivatives of a weighted sum of squares of the arguments."""
-        y = self.objective.y
-        in_rows = np.zeros(y.size)
+        in_rows = np.zeros(self.objective.y.size)
         in_rows[self.rows] = weights
         # With y * y = 1 the row of the arguments is -y * (x, 1, -y).
-        border = np.column_stack([np.full(y.size, float(self.objective.fit_intercept)), -y])
-        gram = self.objective.design.gram(in_rows, border)
-        scale = np.append(self.scale, [1.0, 1.0])
+        gram = self.objective.design.gram(in_rows, -self.objective.y)
+        scale = np.append(self.scale, [self.objective.fit_intercept, 1.0])
         padded = np.zeros((self.ridge.size,) * 2)
         padded[: scale.size, : scale.size] = gram * scale[:, None] * scale
         return padded

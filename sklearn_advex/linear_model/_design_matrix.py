@@ -71,9 +71,9 @@ class DenseMatrix:
             return self.X.T @ r
         return sum(self.X[rows].astype(np.float64).T @ r[rows] for rows in _blocks(*self.shape))
 
-    def gram(self, weights, border, features=slice(None)):
-        """``B.T @ diag(weights) @ B`` for ``B = [X[:, features], border]``, by blocks of rows."""
-        return _blockwise_gram(self.X, features, weights, border)
+    def gram(self, weights, y, features=slice(None)):
+        """``B.T @ diag(weights) @ B`` for ``B = [X[:, features], 1, y]``, by blocks of rows."""
+        return _blockwise_gram(self.X, features, weights, y)
 
     def weighted_squares(self, weights):
         """``weights @ X**2``."""
@@ -108,8 +108,8 @@ class _ColumnsOfDense:
     def rmatvec(self, r):
         return self.whole.rmatvec(r)[self.features]
 
-    def gram(self, weights, border, features=slice(None)):
-        return _blockwise_gram(self.whole.X, self.features[features], weights, border)
+    def gram(self, weights, y, features=slice(None)):
+        return _blockwise_gram(self.whole.X, self.features[features], weights, y)
 
     def weighted_squares(self, weights):
         return self.whole.weighted_squares(weights)[self.features]
@@ -146,13 +146,13 @@ class CSRMatrix:
         """``X.T @ r``."""
         return self.X.T @ r
 
-    def gram(self, weights, border, features=slice(None)):
-        """``B.T @ diag(weights) @ B`` for ``B = [X[:, features], border]``."""
-        X = self.X[:, features]
+    def gram(self, weights, y, features=slice(None)):
+        """``B.T @ diag(weights) @ B`` for ``B = [X[:, features], 1, y]``."""
+        X, border = self.X[:, features], np.column_stack([np.ones(y.size), y])
         n_features = X.shape[1]
         row_of_entry = np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
         weighted = csr_array((X.data * weights[row_of_entry], X.indices, X.indptr), X.shape)
-        gram = np.empty((n_features + border.shape[1],) * 2)
+        gram = np.empty((n_features + 2,) * 2)
         gram[:n_features, :n_features] = (X.T @ weighted).toarray()
         gram[:n_features, n_features:] = weighted.T @ border
         gram[n_features:, :n_features] = gram[:n_features, n_features:].T
@@ -186,19 +186,20 @@ def _copied_columns(X, features):
     return copied
 
 
-def _blockwise_gram(X, features, weights, border):
+def _blockwise_gram(X, features, weights, y):
     n_features = X.shape[1] if isinstance(features, slice) else features.size
-    n_columns = n_features + border.shape[1]
+    n_columns = n_features + 2
     blocks = _blocks(X.shape[0], n_columns)
     # NumPy lays out picked columns one after the other, whatever the order of X.
     by_column = X.flags.f_contiguous or not isinstance(features, slice)
     buffer = np.empty((blocks[0].stop, n_columns), order="F" if by_column else "C")
-    root = np.sqrt(weights)[:, None]
+    root = np.sqrt(weights)
     gram = np.zeros((n_columns, n_columns), order="F")
     for rows in blocks:
         block = buffer[: rows.stop - rows.start]
-        np.multiply(X[rows, features], root[rows], out=block[:, :n_features])
-        np.multiply(border[rows], root[rows], out=block[:, n_features:])
+        np.multiply(X[rows, features], root[rows, None], out=block[:, :-2])
+        block[:, -2] = root[rows]
+        np.multiply(y[rows], root[rows], out=block[:, -1])
         factor = block if by_column else block.T
         gram = dsyrk(1.0, factor, beta=1.0, c=gram, trans=by_column, lower=True, overwrite_c=True)
     _fill_upper_triangle(gram)

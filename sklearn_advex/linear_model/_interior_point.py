@@ -156,7 +156,7 @@ class InteriorPoint:
         hessian = program.gram(expansion.curvature[program.rows])
         hessian.flat[:: hessian.shape[0] + 1] += program.ridge
         start = program.boundary(point)
-        gradient = program.transposed(expansion.slopes[program.rows])
+        gradient = program.transposed(objective.slopes(point)[program.rows])
         gradient += program.ridge * start + program.penalty
         for damping in _DAMPINGS:
             damped = hessian.copy()

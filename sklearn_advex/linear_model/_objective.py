@@ -1,7 +1,5 @@
 """The robust objective of one binary problem: value, gradient, curvature, optimality residual."""
 
-from functools import cached_property
-
 import numpy as np
 
 from sklearn_advex.linear_model._hessian import DenseHessian, HessianOperator
@@ -71,10 +69,6 @@ class RobustObjective:
         """Whether second derivatives take no longer than the rest of a Newton step."""
         return self.y.size * self.n_features**2 <= _CHEAP_HESSIAN
 
-    @cached_property
-    def _ones_and_y(self):
-        return np.column_stack([np.ones(self.y.size), self.y])
-
     @property
     def _ridge(self):
         return self.alpha * (1.0 - self.l1_ratio)
@@ -120,9 +114,8 @@ class RobustObjective:
     def expand(self, point, certificate=None):
         """The objective and its derivatives at a point; the loss has to have them."""
         losses, first, second = self.loss.expand(self._loss_argument(point))
-        slopes, curvature = self.weights * first, self.weights * second
-        subgradients = self._subgradients(point, slopes, certificate)
-        return Expansion(point, self._value(point, losses), slopes, curvature, subgradients)
+        subgradients = self._subgradients(point, self.weights * first, certificate)
+        return Expansion(point, self._value(point, losses), self.weights * second, subgradients)
 
     def _value(self, point, losses):
         penalty = self.alpha * (
@@ -233,7 +226,7 @@ class RobustObjective:
 
     def _hessian_matrix(self, curvature, shift, features):
         shift = np.append(shift[features], 0.0)
-        gram = self.design.gram(curvature, self._ones_and_y, features)
+        gram = self.design.gram(curvature, self.y, features)
         hessian, with_y, total = gram[:-1, :-1], gram[:-1, -1], gram[-1, -1]
         rounding = _EPS * hessian.diagonal()
         # The gram of the rows (x, 1) - y * shift, as y is -1 or 1.

@@ -69,14 +69,13 @@ class Expansion:
     ----------
     point : Point
     value : float
-    slopes, curvature : ndarray of shape (n_samples,)
-        Weighted first and second derivatives of the losses.
+    curvature : ndarray of shape (n_samples,)
+        Weighted second derivatives of the losses.
     subgradients : Subgradients
     """
 
     point: Point
     value: float
-    slopes: np.ndarray
     curvature: np.ndarray
     subgradients: Subgradients
 

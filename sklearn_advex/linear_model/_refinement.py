@@ -98,7 +98,7 @@ def _smooth_step(objective, point):
     cross = np.outer(gram[: d + 1, program.height], along)
     hessian = gram[: d + 1, : d + 1] + np.diag(program.ridge[: d + 1])
     hessian += cross + cross.T + gram[program.height, program.height] * np.outer(along, along)
-    bend = expansion.slopes.sum() * objective.perturbation.curvature(point.coef)
+    bend = objective.slopes(point).sum() * objective.perturbation.curvature(point.coef)
     hessian[:d, :d] += program.scale[:, np.newaxis] * bend * program.scale
     gradient = expansion.subgradients.slope(point.coef)
     used = np.flatnonzero(np.append(point.coef != 0, True))

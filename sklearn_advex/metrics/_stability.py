@@ -95,4 +95,5 @@ def adversarial_loss_increase(margin, support):
         raise ValueError("margin and support must be finite numbers.")
     if (support < 0).any():
         raise ValueError("support must not be negative: it is what the worst change gains.")
-    return support * softplus_slope(support - margin, -margin)
+    # Rounding errors can make a slope of 1 a little larger.
+    return np.minimum(support * softplus_slope(support - margin, -margin), support)

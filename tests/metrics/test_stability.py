@@ -39,6 +39,7 @@ def test_slope_of_softplus_far_out():
 
 
 @given(st.floats(-500, 500), st.floats(0, 100))
+@example(-36.0, 0.96875)
 def test_loss_increase_is_the_difference_of_two_losses(margin, support):
     with localcontext() as context:
         context.prec = 400
