@@ -29,9 +29,10 @@ class ActiveSetNewton:
         Largest residual that counts as optimal.
     max_iter : int
         Largest number of Newton steps.
-    overshoot : float
+    overshoot : float, default=0.01
         The last steps are cheap: they go on to this share of the tolerance, so that coefficients
-        are accurate also in nearly flat directions, which the residual hardly sees.
+        are accurate also in nearly flat directions, which the residual hardly sees. Less than 1, or
+        rounding errors could part the residuals of a working set and of all features.
     verbose : bool
         Print a line per Newton step, and one for each working set before its first.
     """

@@ -310,8 +310,8 @@ def _score_fold(estimator, X, labels, row_weights, alpha, fold, task):
     if np.unique(labels[train]).size < model.classes_.size:
         raise ValueError("cv leaves all rows of a class out of a training set: use fewer folds.")
     weighed = model._weigh(X_train, labels[train], row_weights[train])
-    # Models that are only scored need not be accurate beyond their tolerance.
-    path = solve_path(model, *weighed, estimator.epsilons_, alpha, task, overshoot=1.0)
+    # Models that are only scored need not be much more accurate than asked for.
+    path = solve_path(model, *weighed, estimator.epsilons_, alpha, task, overshoot=0.5)
     labels_test = labels[test]
     scores = {name: [] for name in estimator.scoring}
     for epsilon, problems in zip(estimator.epsilons_, path, strict=True):
