@@ -211,8 +211,8 @@ def _rounded(objective, program, state, certificate, tol):
 
 def _among_all(objective, used, part):
     """The solution of a problem with some features as one of the problem with all."""
-    coef, change = np.zeros(objective.n_features), np.zeros(objective.n_features)
-    coef[used], change[used] = part.point.coef, part.certificate.change
-    point = objective.point(coef, part.point.intercept)
+    change = np.zeros(objective.n_features)
+    change[used] = part.certificate.change
+    point = part.point.among(objective.n_features, used)
     certificate = Certificate(part.certificate.slopes, change)
     return solution_at(objective, point, certificate, part.n_iter, part.status)

@@ -13,6 +13,16 @@ class Point:
     intercept: float
     raw: np.ndarray
 
+    def restrict(self, features):
+        """The same model for some features, among them all in use."""
+        return Point(self.coef[features], self.intercept, self.raw)
+
+    def among(self, n_features, features):
+        """The same model of some features for all of them, the others not in use."""
+        coef = np.zeros(n_features)
+        coef[features] = self.coef
+        return Point(coef, self.intercept, self.raw)
+
 
 @dataclass
 class Certificate:
@@ -83,6 +93,6 @@ class Expansion:
         """That of a model that uses only some features, among them all in use at the point."""
         return replace(
             self,
-            point=Point(self.point.coef[features], self.point.intercept, self.point.raw),
+            point=self.point.restrict(features),
             subgradients=self.subgradients.restrict(features),
         )

@@ -34,7 +34,7 @@ def refine_hinge(objective, solution):
     """
     used = np.flatnonzero(solution.point.coef)
     part = objective.restrict(used)
-    point = part.point(solution.point.coef[used], solution.point.intercept)
+    point = solution.point.restrict(used)
     excess = part.excess(point)
     slopes = solution.certificate.slopes
     is_tight = np.abs(excess) < np.minimum(slopes, 1.0 - slopes)
@@ -51,9 +51,7 @@ def refine_hinge(objective, solution):
         excess = part.excess(point)
         slopes = slopes + stiffness * excess
     certificate = Certificate(np.clip(slopes, 0.0, 1.0), solution.certificate.change)
-    coef = np.zeros(objective.n_features)
-    coef[used] = point.coef
-    whole = objective.point(coef, point.intercept)
+    whole = point.among(objective.n_features, used)
     refined = solution_at(objective, whole, certificate, solution.n_iter, solution.status)
     return refined if refined.residual <= solution.residual else solution
 

@@ -3,7 +3,6 @@
 import numpy as np
 
 from sklearn_advex.linear_model._orthant_step import step_in_orthant
-from sklearn_advex.linear_model._point import Point
 
 # A Hessian is kept as long as steps with it cut the residual to this share.
 _KEEPING_HESSIAN = 0.1
@@ -62,9 +61,7 @@ class WorkingSet:
         n_features = at.point.coef.size
         at, n_iter, status = self._minimise(at.restrict(self.features), accuracy, n_iter)
         if self.features.size < n_features:
-            coef = np.zeros(n_features)
-            coef[self.features] = at.point.coef
-            at = self.whole.expand(Point(coef, at.point.intercept, at.point.raw))
+            at = self.whole.expand(at.point.among(n_features, self.features))
         return at, n_iter, status
 
     def _minimise(self, at, accuracy, first):

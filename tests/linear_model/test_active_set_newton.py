@@ -41,6 +41,14 @@ def solve(objective, tol=1e-10, max_iter=100):
     return ActiveSetNewton(tol=tol, max_iter=max_iter).solve(objective, objective.null_point())
 
 
+def solve_and_watch_memory(objective):
+    tracemalloc.start()
+    try:
+        return solve(objective, tol=1e-8), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
 @pytest.mark.parametrize("n_features", [1, 6, 25])
 @pytest.mark.parametrize("seed", range(5))
 def test_a_step_is_the_minimum_of_the_model_within_the_orthant(n_features, seed):
@@ -194,12 +202,7 @@ def test_a_large_sparse_support_is_found_without_a_matrix_of_its_size():
     X = random_array((4000, 8000), density=0.01, format="csr", rng=rng)
     y = np.where(X @ rng.standard_normal(8000) > 0, 1.0, -1.0)
     objective = make_objective(X, y, epsilon=0.0, alpha=2e-5, l1_ratio=1.0)
-    tracemalloc.start()
-    try:
-        solution = solve(objective, tol=1e-8)
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
+    solution, peak = solve_and_watch_memory(objective)
     support = np.count_nonzero(solution.point.coef)
     assert solution.status == "converged"
     assert support > _objective._LARGEST_DENSE_HESSIAN
@@ -209,12 +212,7 @@ def test_a_large_sparse_support_is_found_without_a_matrix_of_its_size():
 def test_memory_beside_a_dense_matrix_stays_below_a_quarter_of_it():
     X, y = make_data(8000, 600, n_informative=400)
     objective = make_objective(X, y, epsilon=0.005)
-    tracemalloc.start()
-    try:
-        solution = solve(objective, tol=1e-8)
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
+    solution, peak = solve_and_watch_memory(objective)
     assert solution.status == "converged"
     assert np.count_nonzero(solution.point.coef) > 200
     assert peak < X.nbytes / 4
