@@ -115,6 +115,8 @@ def check_row_weights(sample_weight, X):
     ValueError
         Unless they are finite, not negative and not all 0.
     """
+    if sample_weight is None:
+        return np.ones(X.shape[0])
     weights = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     if not weights.any():  # scikit-learn 1.8 lets them pass
         raise ValueError("Sample weights must contain at least one non-zero number.")

@@ -68,19 +68,21 @@ class ActiveSetNewton:
             "orthant_slopes",
             "a perturbation set whose support function is linear in each orthant",
         )
+        return self.solve_from(objective, objective.expand(point))
+
+    def solve_from(self, objective, at):
+        """The same from the expansion at a point, of an objective that has all that is needed."""
         report = _Report(self.verbose)
         working_set = None
         status, n_iter = "running", 0
-        at = objective.expand(point)
         while True:
-            slope = at.subgradients.slope(at.point.coef)
-            residual = np.abs(slope).max()
+            residual = at.residual
             report(n_iter, at, residual)
             if residual <= self.tol:
                 status = "converged"
             if status != "running":
                 return Solution(at.point, at.value, residual, n_iter, status)
-            features = _wanted_features(at.point.coef, slope[:-1])
+            features = _wanted_features(at.point.coef, at.slope[:-1])
             accuracy = self.overshoot * self.tol
             if working_set is None or not np.isin(features, working_set.features).all():
                 working_set = None  # frees the copy of its columns before the next is made

@@ -122,6 +122,7 @@ class ConeProgram:
         in_rows[self.rows] = weights
         # With y * y = 1 the row of the arguments is -y * (x, 1, -y).
         gram = self.objective.design.gram(in_rows, -self.objective.y)
+        gram += np.tril(gram, -1).T
         scale = np.append(self.scale, [self.objective.fit_intercept, 1.0])
         padded = np.zeros((self.ridge.size,) * 2)
         padded[: scale.size, : scale.size] = gram * scale[:, None] * scale

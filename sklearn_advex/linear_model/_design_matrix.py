@@ -72,7 +72,10 @@ class DenseMatrix:
         return sum(self.X[rows].astype(np.float64).T @ r[rows] for rows in _blocks(*self.shape))
 
     def gram(self, weights, y, features=slice(None)):
-        """``B.T @ diag(weights) @ B`` for ``B = [X[:, features], 1, y]``, by blocks of rows."""
+        """``B.T @ diag(weights) @ B`` for ``B = [X[:, features], 1, y]``: its lower triangle.
+
+        Above it are zeros. It is summed up over blocks of rows.
+        """
         return _blockwise_gram(self.X, features, weights, y)
 
     def weighted_squares(self, weights):
@@ -147,17 +150,16 @@ class CSRMatrix:
         return self.X.T @ r
 
     def gram(self, weights, y, features=slice(None)):
-        """``B.T @ diag(weights) @ B`` for ``B = [X[:, features], 1, y]``."""
+        """``B.T @ diag(weights) @ B`` for ``B = [X[:, features], 1, y]``: its lower triangle."""
         X, border = self.X[:, features], np.column_stack([np.ones(y.size), y])
         n_features = X.shape[1]
         row_of_entry = np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
         weighted = csr_array((X.data * weights[row_of_entry], X.indices, X.indptr), X.shape)
-        gram = np.empty((n_features + 2,) * 2)
+        gram = np.zeros((n_features + 2,) * 2)
         gram[:n_features, :n_features] = (X.T @ weighted).toarray()
-        gram[:n_features, n_features:] = weighted.T @ border
-        gram[n_features:, :n_features] = gram[:n_features, n_features:].T
+        gram[n_features:, :n_features] = (weighted.T @ border).T
         gram[n_features:, n_features:] = border.T @ (weights[:, None] * border)
-        return gram
+        return np.tril(gram)
 
     def weighted_squares(self, weights):
         """``weights @ X**2``."""
@@ -202,15 +204,4 @@ def _blockwise_gram(X, features, weights, y):
         np.multiply(y[rows], root[rows], out=block[:, -1])
         factor = block if by_column else block.T
         gram = dsyrk(1.0, factor, beta=1.0, c=gram, trans=by_column, lower=True, overwrite_c=True)
-    _fill_upper_triangle(gram)
     return gram
-
-
-def _fill_upper_triangle(matrix):
-    """Mirror the lower triangle of a matrix whose upper triangle is 0, with little memory."""
-    for start in range(0, matrix.shape[0], _BLOCK_ROWS):
-        stop = start + _BLOCK_ROWS
-        matrix[start:stop, stop:] = matrix[stop:, start:stop].T
-        block = matrix[start:stop, start:stop]
-        block += block.T
-        block.flat[:: block.shape[0] + 1] /= 2

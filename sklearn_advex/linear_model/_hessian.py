@@ -1,6 +1,7 @@
 """Second derivatives of the objective within an orthant: a matrix while small, else products."""
 
 import numpy as np
+from scipy.linalg.blas import dsymv
 from scipy.linalg.lapack import dpotrf, dpotrs
 from scipy.sparse.linalg import LinearOperator, cg
 
@@ -9,7 +10,8 @@ _RELATIVE_RIDGE = 1e-12
 # Conjugate gradients stop at this share of the right-hand side: Newton's method corrects the rest.
 _CG_ACCURACY = 1e-2
 _CG_MAX_ITER = 500
-_TINY = np.finfo(float).tiny
+# Systems with a variable of no curvature can be solved under this one.
+_LEAST_CURVATURE = 1e-280
 
 
 class DenseHessian:
@@ -18,12 +20,12 @@ class DenseHessian:
     Parameters
     ----------
     matrix : ndarray of shape (n, n)
+        Fortran-ordered. Only its lower triangle counts.
     """
 
     def __init__(self, matrix):
         self.matrix = matrix
-        self.diagonal = matrix.diagonal() + _TINY
-        self.scale = 1.0 / np.sqrt(self.diagonal)
+        self.diagonal = matrix.diagonal() + _LEAST_CURVATURE
         self._factored = self._factor = None
 
     def damp(self, share):
@@ -33,23 +35,20 @@ class DenseHessian:
 
     def product(self, v):
         """The Hessian times a vector."""
-        return self.matrix @ v
+        return dsymv(1.0, self.matrix, v, lower=True)
 
     def solve(self, kept, right, guess):
         """Solve the system of the variables `kept`; a singular one in the least-squares spirit."""
-        scale = self.scale[kept]
         if self._factored is None or not np.array_equal(kept, self._factored):
-            self._factor, self._factored = self._factorise(kept, scale), kept
-        return scale * dpotrs(self._factor, scale * right, lower=True)[0]
+            self._factor, self._factored = self._factorise(kept), kept
+        return dpotrs(self._factor, right, lower=True)[0]
 
-    def _factorise(self, kept, scale):
+    def _factorise(self, kept):
         ridge = _RELATIVE_RIDGE
         while True:
-            system = self.matrix[kept[:, None], kept]
-            system *= scale[:, None]
-            system *= scale
-            system.flat[:: kept.size + 1] += ridge
-            factor, failed = dpotrf(system.T, lower=True, clean=False, overwrite_a=True)
+            system = self.matrix.T[kept[:, None], kept].T
+            system.T.flat[:: kept.size + 1] += ridge * self.diagonal[kept]
+            factor, failed = dpotrf(system, lower=True, clean=False, overwrite_a=True)
             if not failed:
                 return factor
             ridge *= 100
@@ -70,7 +69,7 @@ class HessianOperator:
     def __init__(self, product, diagonal, most_products=np.inf):
         self.undamped_product = product
         self.products_left = most_products
-        self.diagonal = diagonal + _TINY
+        self.diagonal = diagonal + _LEAST_CURVATURE
         self.damping = 0.0
 
     def damp(self, share):

@@ -1,9 +1,10 @@
 """The robust objective of one binary problem: value, gradient, curvature, optimality residual."""
 
 import numpy as np
+from scipy.linalg.blas import dsyr2
 
 from sklearn_advex.linear_model._hessian import DenseHessian, HessianOperator
-from sklearn_advex.linear_model._point import Expansion, Point, Subgradients
+from sklearn_advex.linear_model._point import Expansion, Point, Subgradients, with_intercept
 
 # A Hessian of more features is never made a matrix (2 MB per 500 of them, squared).
 _LARGEST_DENSE_HESSIAN = 1500
@@ -114,8 +115,10 @@ class RobustObjective:
     def expand(self, point, certificate=None):
         """The objective and its derivatives at a point; the loss has to have them."""
         losses, first, second = self.loss.expand(self._loss_argument(point))
-        subgradients = self._subgradients(point, self.weights * first, certificate)
-        return Expansion(point, self._value(point, losses), self.weights * second, subgradients)
+        first *= self.weights
+        second *= self.weights
+        slope = self._subgradients(point, first, certificate).slope(point.coef)
+        return Expansion(point, self._value(point, losses), second, slope)
 
     def _value(self, point, losses):
         penalty = self.alpha * (
@@ -144,10 +147,11 @@ class RobustObjective:
     def _subgradients(self, point, slopes, certificate):
         signed = slopes * self.y
         coef = self._ridge * point.coef - self.design.rmatvec(signed)
-        kink = np.full(point.coef.size, float(self.alpha * self.l1_ratio))
+        lasso = self.alpha * self.l1_ratio
         if hasattr(self.perturbation, "orthant_slopes"):
-            kink += slopes.sum() * self.perturbation.orthant_slopes
+            kink = lasso + slopes.sum() * self.perturbation.orthant_slopes
         else:
+            kink = np.full(coef.size, lasso)
             coef += slopes.sum() * certificate.change
         return Subgradients(coef, kink, -signed.sum() if self.fit_intercept else 0.0)
 
@@ -207,7 +211,7 @@ class RobustObjective:
                     self._hessian_diagonal(curvature, shift),
                     most_products or np.inf,
                 )
-        if not np.isfinite(hessian.diagonal).all():
+        if not np.isfinite(hessian.diagonal.sum()):
             raise ValueError(
                 "X or epsilon holds values so large that their squares overflow: bring the features"
                 " to one scale first."
@@ -216,40 +220,41 @@ class RobustObjective:
 
     def _hessian_of_used(self, curvature, shift, signs):
         """The Hessian, with zeros for features not in use where that saves work."""
-        used = np.flatnonzero(signs)
-        if used.size > _USED_SHARE * self.n_features or self.hessian_is_cheap:
+        share = np.count_nonzero(signs) / self.n_features
+        if share > _USED_SHARE or self.hessian_is_cheap:
             return self._hessian_matrix(curvature, shift, slice(None))
-        matrix = np.zeros((self.n_features + 1,) * 2)
-        rows = np.append(used, self.n_features)
+        used = signs.nonzero()[0]
+        matrix = np.zeros((self.n_features + 1,) * 2, order="F")
+        rows = with_intercept(used, self.n_features)
         matrix[np.ix_(rows, rows)] = self._hessian_matrix(curvature, shift, used)
         return matrix
 
     def _hessian_matrix(self, curvature, shift, features):
-        shift = np.append(shift[features], 0.0)
+        shift = with_intercept(shift[features], 0.0)
         gram = self.design.gram(curvature, self.y, features)
-        hessian, with_y, total = gram[:-1, :-1], gram[:-1, -1], gram[-1, -1]
+        hessian, with_y, total = gram[:-1, :-1].copy(order="F"), gram[-1, :-1], gram[-1, -1]
         rounding = _EPS * hessian.diagonal()
         # The gram of the rows (x, 1) - y * shift, as y is -1 or 1.
-        outer = np.outer(with_y - 0.5 * total * shift, shift)
-        hessian -= outer
-        hessian -= outer.T
-        hessian.flat[: -1 : shift.size + 1] += self._ridge
+        half = with_y - 0.5 * total * shift
+        hessian = dsyr2(-1.0, half, shift, lower=True, a=hessian, overwrite_a=True)
+        diagonal = hessian.diagonal() + self._ridge
+        diagonal[-1] = total
         # A sum of squares, of which the differences above may leave less than nothing.
-        hessian.flat[:: shift.size + 1] = np.maximum(hessian.diagonal(), rounding)
+        hessian.flat[:: shift.size + 1] = np.maximum(diagonal, rounding)
         return hessian
 
     def _hessian_product(self, curvature, shift, v):
         in_rows = curvature * (shift @ v[:-1] - self.y * (self.design.matvec(v[:-1]) + v[-1]))
         signed = in_rows * self.y
         features = in_rows.sum() * shift - self.design.rmatvec(signed) + self._ridge * v[:-1]
-        return np.append(features, -signed.sum())
+        return with_intercept(features, -signed.sum())
 
     def _hessian_diagonal(self, curvature, shift):
         total = curvature.sum()
         cross = self.design.rmatvec(curvature * self.y)
         squares = self.design.weighted_squares(curvature)
         diagonal = squares - shift * (2 * cross - total * shift) + self._ridge
-        return np.append(np.maximum(diagonal, _EPS * squares), total)
+        return with_intercept(np.maximum(diagonal, _EPS * squares), total)
 
     def move(self, point, direction, intercept_step):
         """The points along a segment as a function of the step length in [0, 1]."""

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from sklearn_advex.linear_model._point import with_intercept
+
 # Block pivoting: exchanges of the whole block that may fail to help before single ones, the most
 # exchanges before it is given up, and the pull (relative) that counts as rounding error.
 _PATIENCE = 3
@@ -12,7 +14,7 @@ _ROUNDING = 8 * np.finfo(float).eps
 _SMALLEST_STEP = 2.0**-40
 
 
-def step_in_orthant(objective, at, slope, signs, hessian):
+def step_in_orthant(objective, at, signs, hessian):
     """Go to the minimum of the second-order model, or less far until the objective falls.
 
     Parameters
@@ -20,8 +22,6 @@ def step_in_orthant(objective, at, slope, signs, hessian):
     objective : RobustObjective
     at : Expansion
         At the point where the step starts.
-    slope : ndarray of shape (n_features + 1,)
-        The smallest subgradient there, intercept last.
     signs : ndarray of shape (n_features,)
         The orthant: -1.0 or 1.0 for each feature, 0.0 for one that stays out of the model.
     hessian : DenseHessian or HessianOperator of size n_features + 1
@@ -32,8 +32,8 @@ def step_in_orthant(objective, at, slope, signs, hessian):
         At the point where the step ends. None where the minimum is not found, or the objective does
         not fall.
     """
-    free = np.append(signs != 0, objective.fit_intercept)
-    found = minimise_in_orthant(hessian, slope, at.point.coef, signs, free)
+    free = with_intercept(signs != 0, objective.fit_intercept)
+    found = minimise_in_orthant(hessian, at.slope, at.point.coef, signs, free)
     if found is None:
         return None
     change, at_zero = found
@@ -45,7 +45,7 @@ def step_in_orthant(objective, at, slope, signs, hessian):
         if length == 1.0:
             candidate.coef[at_zero] = 0.0
         reached = objective.expand(candidate)
-        fall = _SUFFICIENT_DECREASE * length * (slope @ change)
+        fall = _SUFFICIENT_DECREASE * length * (at.slope @ change)
         if reached.value <= at.value + fall + rounding:
             return reached
         length /= 2
@@ -82,7 +82,7 @@ def minimise_in_orthant(hessian, gradient, coef, signs, free):
     pinned = np.zeros(coef.size, dtype=bool)
     fewest_wrong, patience = np.inf, _PATIENCE
     for n_pivots in range(_MAX_PIVOTS):
-        solved = np.flatnonzero(kept)
+        solved = kept.nonzero()[0]
         right = -gradient[solved]
         if n_pivots > 0:
             pinned = free[:-1] & ~kept[:-1]

@@ -6,11 +6,13 @@ from typing import NamedTuple
 import numpy as np
 
 from sklearn_advex._perturbation import PERTURBATION_SETS
+from sklearn_advex._utils._class_targets import check_row_weights
+from sklearn_advex._utils._counts import check_count
 from sklearn_advex._utils._tasks import Task
 from sklearn_advex.linear_model._active_set_newton import ActiveSetNewton
 from sklearn_advex.linear_model._diagnostics import warn_about_path
 from sklearn_advex.linear_model._logistic import AdversarialLogisticRegression
-from sklearn_advex.linear_model._strength import epsilon_grid
+from sklearn_advex.linear_model._strength import grid_below, largest_epsilon
 
 
 class EpsilonPath(NamedTuple):
@@ -111,7 +113,8 @@ def epsilon_path(
     )
     model._validate_params()
     design, labels, weights = model._prepare(X, y, sample_weight)
-    epsilons = resolve_epsilons(epsilons, X, y, sample_weight)
+    row_weights = check_row_weights(sample_weight, design.X)
+    epsilons = resolve_epsilons(epsilons, largest_epsilon(design, labels, row_weights))
     with model._blas_threads(1):
         solutions = solve_path(model, design, labels, weights, epsilons, alpha, Task())
     warn_about_path(model, [solution for problems in solutions for solution in problems])
@@ -124,21 +127,22 @@ def epsilon_path(
     )
 
 
-def resolve_epsilons(epsilons, X, y, sample_weight):
+def resolve_epsilons(epsilons, largest):
     """A path of epsilons as an array, from the forms in which a user may give it.
 
     Parameters
     ----------
     epsilons : int or array-like of shape (n_epsilons,)
-    X, y, sample_weight
-        Training data, for a grid.
+    largest : float
+        What `epsilon_max` says, for a grid.
 
     Returns
     -------
     ndarray of shape (n_epsilons,)
     """
     if isinstance(epsilons, Integral):
-        return epsilon_grid(X, y, n=epsilons, sample_weight=sample_weight)
+        check_count(epsilons, "epsilons")
+        return grid_below(largest, epsilons)
     resolved = np.array(epsilons, dtype=np.float64)
     if resolved.ndim != 1 or resolved.size == 0:
         raise ValueError(
@@ -194,8 +198,10 @@ def solve_path(model, design, labels, weights, epsilons, alpha, task, **options)
 
 def _solve_next(solver, objective, before, point):
     """Solve the next problem of a path from the solution of the last, or from beyond it."""
-    start = min(point, _extrapolated(objective, before, point), key=objective.value)
-    return solver.solve(objective, start)
+    start = objective.expand(_extrapolated(objective, before, point))
+    if start.value > objective.value(point):
+        start = objective.expand(point)
+    return solver.solve_from(objective, start)
 
 
 def _extrapolated(objective, before, point):

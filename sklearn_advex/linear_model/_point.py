@@ -5,6 +5,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 
+def with_intercept(of_features, of_intercept):
+    """One array of a number per feature and, last, the one of the intercept."""
+    array = np.empty(of_features.size + 1, dtype=of_features.dtype)
+    array[:-1] = of_features
+    array[-1] = of_intercept
+    return array
+
+
 @dataclass
 class Point:
     """A linear model and its raw predictions ``X @ coef + intercept`` on the training rows."""
@@ -53,10 +61,6 @@ class Subgradients:
     kink: np.ndarray
     intercept: float
 
-    def restrict(self, features):
-        """Those of a model that uses only some features."""
-        return Subgradients(self.coef[features], self.kink[features], self.intercept)
-
     def smallest(self, w):
         """The subgradient of least absolute value of each feature."""
         at_zero = np.sign(self.coef) * np.maximum(np.abs(self.coef) - self.kink, 0.0)
@@ -64,7 +68,7 @@ class Subgradients:
 
     def slope(self, w):
         """The smallest subgradient with the derivative by the intercept, which comes last."""
-        return np.append(self.smallest(w), self.intercept)
+        return with_intercept(self.smallest(w), self.intercept)
 
     def residual(self, w):
         """Distance from optimality: the max-norm of the smallest subgradient."""
@@ -81,18 +85,21 @@ class Expansion:
     value : float
     curvature : ndarray of shape (n_samples,)
         Weighted second derivatives of the losses.
-    subgradients : Subgradients
+    slope : ndarray of shape (n_features + 1,)
+        The smallest subgradient, the intercept's derivative last.
     """
 
     point: Point
     value: float
     curvature: np.ndarray
-    subgradients: Subgradients
+    slope: np.ndarray
+
+    @property
+    def residual(self):
+        """Distance from optimality: the max-norm of the slope."""
+        return np.abs(self.slope).max()
 
     def restrict(self, features):
         """That of a model that uses only some features, among them all in use at the point."""
-        return replace(
-            self,
-            point=self.point.restrict(features),
-            subgradients=self.subgradients.restrict(features),
-        )
+        slope = with_intercept(self.slope[features], self.slope[-1])
+        return replace(self, point=self.point.restrict(features), slope=slope)

@@ -98,7 +98,7 @@ def _smooth_step(objective, point):
     hessian += cross + cross.T + gram[program.height, program.height] * np.outer(along, along)
     bend = objective.slopes(point).sum() * objective.perturbation.curvature(point.coef)
     hessian[:d, :d] += program.scale[:, np.newaxis] * bend * program.scale
-    gradient = expansion.subgradients.slope(point.coef)
+    gradient = expansion.slope
     used = np.flatnonzero(np.append(point.coef != 0, True))
     solve = factorised(hessian[np.ix_(used, used)])
     if solve is None:

@@ -64,9 +64,7 @@ def epsilon_max(X, y, sample_weight=None, norm="linf"):
     """
     if norm not in PERTURBATION_SETS:
         raise ValueError(f"norm must be one of {sorted(PERTURBATION_SETS)}, got {norm!r}.")
-    gaps, _ = _class_mean_gaps(X, y, sample_weight)
-    unit = PERTURBATION_SETS[norm](np.ones(gaps.shape[0]))
-    return float(max(unit.gauge(gap / 2) for gap in gaps.T))
+    return largest_epsilon(*_validated(X, y, sample_weight), norm)
 
 
 def alpha_max(X, y, l1_ratio=1.0, sample_weight=None):
@@ -109,7 +107,7 @@ def alpha_max(X, y, l1_ratio=1.0, sample_weight=None):
             f"l1_ratio must be in (0, 1], got {l1_ratio!r}: without an l1 part no alpha makes the"
             " coefficients zero."
         )
-    gaps, shares = _class_mean_gaps(X, y, sample_weight)
+    gaps, shares = _class_mean_gaps(*_validated(X, y, sample_weight))
     return float((shares * (1 - shares) * gaps.max(axis=0)).max() / l1_ratio)
 
 
@@ -150,13 +148,47 @@ def epsilon_grid(X, y, n=10, ratio=1e-2, sample_weight=None, norm="linf"):
     check_count(n, "n")
     if not 0 < ratio < 1:
         raise ValueError(f"ratio must be in (0, 1), got {ratio!r}.")
-    largest = epsilon_max(X, y, sample_weight, norm)
+    return grid_below(epsilon_max(X, y, sample_weight, norm), n, ratio)
+
+
+def grid_below(largest, n, ratio=1e-2):
+    """The grid that `epsilon_grid` makes of what `epsilon_max` says."""
     if largest == 0:
         raise ValueError("X has the same mean in all classes of y: no epsilon above 0 is useful.")
     return np.geomspace(ratio * largest, largest, n, endpoint=False)
 
 
-def _class_mean_gaps(X, y, sample_weight):
+def largest_epsilon(design, labels, weights, norm="linf"):
+    """What `epsilon_max` says of data that are valid.
+
+    Parameters
+    ----------
+    design : DenseMatrix or CSRMatrix of shape (n_samples, n_features)
+    labels : ndarray of int of shape (n_samples,)
+        Positions of the classes, each of them with some weight.
+    weights : ndarray of shape (n_samples,)
+    norm : {"linf", "l2", "l1"}, default="linf"
+
+    Returns
+    -------
+    float
+    """
+    gaps, _ = _class_mean_gaps(design, labels, weights)
+    unit = PERTURBATION_SETS[norm](np.ones(gaps.shape[0]))
+    return float(max(unit.gauge(gap / 2) for gap in gaps.T))
+
+
+def _validated(X, y, sample_weight):
+    """The design, the positions of the classes and the weights of the rows."""
+    X, y = check_X_y(X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
+    classes = check_classes(y)
+    labels = known_positions(y, classes, X)
+    weights = check_row_weights(sample_weight, X)
+    check_weight_of_classes(weights, labels, classes)
+    return as_design_matrix(X), labels, weights
+
+
+def _class_mean_gaps(design, labels, weights):
     """Absolute gaps between class means per feature and problem, and each positive class's share.
 
     Returns
@@ -164,17 +196,12 @@ def _class_mean_gaps(X, y, sample_weight):
     gaps : ndarray of shape (n_features, n_problems)
     shares : ndarray of shape (n_problems,)
     """
-    X, y = check_X_y(X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
-    classes = check_classes(y)
-    labels = known_positions(y, classes, X)
-    weights = check_row_weights(sample_weight, X)
-    check_weight_of_classes(weights, labels, classes)
-    of_class = np.zeros((y.size, classes.size))
-    of_class[np.arange(y.size), labels] = weights / weights.sum()
+    of_class = np.zeros((labels.size, labels.max() + 1))
+    of_class[np.arange(labels.size), labels] = weights / weights.sum()
     shares = of_class.sum(axis=0)
-    sums = as_design_matrix(X).rmatvec(of_class)
+    sums = design.rmatvec(of_class)
     rest = sums.sum(axis=1, keepdims=True) - sums
     own, others = sums / shares, rest / (1 - shares)
     gaps = np.abs(own - others)
-    gaps[gaps <= y.size * np.finfo(float).eps * (np.abs(own) + np.abs(others))] = 0.0
-    return (gaps[:, 1:], shares[1:]) if classes.size == 2 else (gaps, shares)
+    gaps[gaps <= labels.size * np.finfo(float).eps * (np.abs(own) + np.abs(others))] = 0.0
+    return (gaps[:, 1:], shares[1:]) if shares.size == 2 else (gaps, shares)

@@ -70,8 +70,7 @@ class WorkingSet:
         for n_iter in range(first, self.max_iter + 1):
             if objective.separates(at.point):
                 return at, n_iter, "separable"
-            slope = at.subgradients.slope(at.point.coef)
-            residual = np.abs(slope).max()
+            residual = at.residual
             if residual <= accuracy:
                 return at, n_iter, "running"
             if n_iter == self.max_iter:
@@ -82,32 +81,32 @@ class WorkingSet:
                 self._hessian = None
             if settled and residual > _KEEPING_PRODUCTS * last_residual:
                 self._by_products = False
-            reached = self._step(at, slope)
+            reached = self._step(at)
             if reached is None:
                 return at, n_iter, "stalled"
             settled = self._by_products and _same_signs(at.point.coef, reached.point.coef)
             at, last_residual = reached, residual
 
-    def _step(self, at, slope):
+    def _step(self, at):
         """The expansion at the next point, None where rounding errors allow no progress."""
         coef = at.point.coef
-        signs = np.sign(np.where(coef != 0, coef, -slope[:-1]))
-        for hessian in self._hessians(at.curvature, slope, signs):
-            reached = step_in_orthant(self.objective, at, slope, signs, hessian)
+        signs = np.sign(np.where(coef != 0, coef, -at.slope[:-1]))
+        for hessian in self._hessians(at, signs):
+            reached = step_in_orthant(self.objective, at, signs, hessian)
             if reached is not None:
                 return reached
         return None
 
-    def _hessians(self, curvature, slope, signs):
+    def _hessians(self, at, signs):
         """Hessians to take a step with: each for the case that the ones before lead nowhere."""
         if self._hessian is not None and np.all((signs == 0) | (signs == self._hessian_signs)):
             yield self._hessian
         if self._by_products:
             worth = self.objective.products_worth_a_matrix(np.count_nonzero(signs))
             if worth >= _FEWEST_PRODUCTS:
-                yield _damped(self.objective.hessian(curvature, signs, worth), slope)
+                yield _damped(self.objective.hessian(at.curvature, signs, worth), at.slope)
                 self._by_products = False
-        self._hessian = _damped(self.objective.hessian(curvature, signs), slope)
+        self._hessian = _damped(self.objective.hessian(at.curvature, signs), at.slope)
         self._hessian_signs = signs
         for share in _STRONGER_DAMPINGS:
             yield self._hessian

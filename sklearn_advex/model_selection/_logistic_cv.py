@@ -17,10 +17,11 @@ from sklearn_advex._utils._sklearn_compat import (
     fit_context,
 )
 from sklearn_advex._utils._tasks import fit_task
-from sklearn_advex.linear_model import AdversarialLogisticRegression, epsilon_max
+from sklearn_advex.linear_model import AdversarialLogisticRegression
 from sklearn_advex.linear_model._design_matrix import as_design_matrix
 from sklearn_advex.linear_model._diagnostics import warn_about_path
 from sklearn_advex.linear_model._path import resolve_epsilons, solve_path
+from sklearn_advex.linear_model._strength import largest_epsilon
 from sklearn_advex.metrics import gini_index
 from sklearn_advex.model_selection._refit import most_concise
 
@@ -228,9 +229,9 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         if not issparse(design.X):  # paths pick columns time and again
             design = as_design_matrix(np.asfortranarray(design.X))
         self.alphas_ = _resolve_alphas(self.alphas)
-        self.epsilons_ = resolve_epsilons(self.epsilons, X, y, sample_weight)
-        self.epsilon_max_ = epsilon_max(X, y, sample_weight)
         row_weights = check_row_weights(sample_weight, design.X)
+        self.epsilon_max_ = largest_epsilon(design, labels, row_weights)
+        self.epsilons_ = resolve_epsilons(self.epsilons, self.epsilon_max_)
         folds = list(check_cv(self.cv, labels, classifier=True).split(design.X, labels))
         n_paths = self.alphas_.size * (len(folds) + 1)
         task = fit_task(self, X, y, sample_weight, n_paths)
@@ -349,6 +350,7 @@ def _mean_gini(X, coef, predicted):
     if used.size == 0:
         return 0.0
     rows = coef[:, used] if coef.shape[0] == 1 else coef[np.ix_(predicted, used)]
-    products = X[:, used].multiply(rows).tocsr() if issparse(X) else X.take(used, axis=1) * rows
-    gini = 1.0 - used.size / coef.shape[1] * (1.0 - gini_index(products, zero_division=np.nan))
-    return np.nan_to_num(gini).mean()
+    products = X[:, used].multiply(rows).tocsr() if issparse(X) else X[:, used] * rows
+    share = used.size / coef.shape[1]
+    of_used = gini_index(products, zero_division=1.0 - 1.0 / share)  # rows of zeros come to 0
+    return 1.0 - share * (1.0 - of_used.mean())

@@ -63,7 +63,7 @@ def test_one_warning_for_all_fits_without_a_minimiser():
         ({"epsilons": [[0.1]]}, "epsilons must be a number of values or a list"),
         ({"epsilons": [0.1, -0.1]}, "epsilons must be finite and not negative"),
         ({"epsilons": [np.nan]}, "epsilons must be finite"),
-        ({"epsilons": 0}, "n must be a positive integer, got 0"),
+        ({"epsilons": 0}, "epsilons must be a positive integer, got 0"),
         ({"alpha": -1}, "'alpha' parameter"),
     ],
 )
