@@ -182,31 +182,37 @@ def solve_path(model, design, labels, weights, epsilons, alpha, task, **options)
     solver = ActiveSetNewton(tol=model.tol, max_iter=model.max_iter, **options)
     objectives = model._objectives(design, labels, weights, perturbations[0], alpha)
     nulls = [objective.null_point() for objective in objectives]
-    befores, points = nulls, nulls
+    befores = nulls
+    lasts = [objective.expand(null) for objective, null in zip(objectives, nulls, strict=True)]
     solutions = [None] * epsilons.size
     with task:
         subtasks = task.subtasks("epsilon", epsilons.size)
         for i, perturbation, subtask in zip(strongest_first, perturbations, subtasks, strict=True):
             with subtask:
                 solutions[i] = [
-                    _solve_next(solver, objective.against(perturbation), before, point)
-                    for objective, before, point in zip(objectives, befores, points, strict=True)
+                    _solve_next(solver, objective.against(perturbation), before, last)
+                    for objective, before, last in zip(objectives, befores, lasts, strict=True)
                 ]
-            befores, points = points, [solution.point for solution in solutions[i]]
+            befores, lasts = [last.point for last in lasts], solutions[i]
     return solutions
 
 
-def _solve_next(solver, objective, before, point):
-    """Solve the next problem of a path from the solution of the last, or from beyond it."""
-    start = objective.expand(_extrapolated(objective, before, point))
-    if start.value > objective.value(point):
-        start = objective.expand(point)
+def _solve_next(solver, objective, before, last):
+    """Solve the next problem of a path from the solution of the last, or from beyond it.
+
+    Under its weaker adversary no point costs more than it did, so that a start that costs more than
+    the last solution did is a bad one.
+    """
+    start = objective.expand(_extrapolated(objective, before, last.point))
+    if start.value > last.value:
+        start = objective.expand(last.point)
     return solver.solve_from(objective, start)
 
 
 def _extrapolated(objective, before, point):
     """Where the path leads if it goes on as from the point before; no coefficient changes sign."""
-    coef = 2 * point.coef - before.coef
-    return objective.point(
-        np.where(coef * point.coef > 0, coef, 0.0), 2 * point.intercept - before.intercept
-    )
+    ahead = point.opposite(before)
+    keeps_sign = ahead.coef * point.coef > 0
+    if keeps_sign[ahead.coef != 0].all():
+        return ahead
+    return objective.point(np.where(keeps_sign, ahead.coef, 0.0), ahead.intercept)

@@ -214,9 +214,9 @@ def _gini_of_magnitudes(magnitudes, n_entries, zero_division):
             " entries out or replace them by finite numbers."
         )
     _scale_extreme_rows(magnitudes)
-    ranks = np.arange(n_entries - magnitudes.shape[1] + 1, n_entries + 1)
-    weights = np.stack([2.0 * ranks - n_entries - 1.0, np.ones(ranks.size)], axis=1)
-    weighted, total = (magnitudes @ weights).T  # in float64, like the weights
+    n_stored = magnitudes.shape[1]
+    weights = np.arange(n_entries - 2.0 * n_stored + 1.0, n_entries, 2.0)  # 2 k - d - 1
+    weighted, total = magnitudes @ weights, magnitudes @ np.ones(n_stored)  # in float64
     gini = np.full(total.shape, zero_division, dtype=np.float64)
     np.divide(weighted, n_entries * total, out=gini, where=total > 0)
     # Equal entries can leave a rounding error below the smallest value that the index takes.
