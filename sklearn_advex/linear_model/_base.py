@@ -350,10 +350,7 @@ class BaseAdversarialLinearClassifier(
         self.intercept_ = np.array([point.intercept for point in points], dtype=dtype)
         self.objective_ = np.array([solution.value for solution in solutions])
         self.kkt_residual_ = np.array([solution.residual for solution in solutions])
-        gaps = [
-            objective.dual_gap(solution.point, solution.certificate)
-            for objective, solution in zip(objectives, solutions, strict=True)
-        ]
+        gaps = [o.dual_gap(solution) for o, solution in zip(objectives, solutions, strict=True)]
         self.dual_gap_ = np.array(gaps)
         self.n_iter_ = np.array([solution.n_iter for solution in solutions], dtype=np.int32)
 

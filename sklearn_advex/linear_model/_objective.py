@@ -269,8 +269,8 @@ class RobustObjective:
 
         return at
 
-    def dual_gap(self, point, certificate=None):
-        r"""An upper bound on how far the value at a point is above the minimum.
+    def dual_gap(self, solution):
+        r"""An upper bound on how far the value of a solution is above the minimum.
 
         For any :math:`p_i` in [0, 1], with :math:`\lambda_i = s_i p_i` balanced between the
         classes, :math:`\Lambda = \sum_i \lambda_i` and :math:`v = \sum_i \lambda_i y_i x_i`, no
@@ -286,13 +286,17 @@ class RobustObjective:
         it admissible. For a perturbation set that is no box, :math:`|v_j| - \Lambda \epsilon_j` is
         :math:`|v_j - \Lambda \delta_j|`, with the change :math:`\delta` of the certificate.
 
+        Parameters
+        ----------
+        solution : Solution
+
         Returns
         -------
         float
             Never above the value itself, as no loss is below 0; without a penalty no more than
             that is known.
         """
-        p = self._unweighted_slopes(point, certificate)
+        p = self._unweighted_slopes(solution.point, solution.certificate)
         if self.fit_intercept:
             share = [self.weights[side] @ p[side] for side in (self.y > 0, self.y < 0)]
             heavier = max(*share, np.finfo(float).tiny)
@@ -302,7 +306,7 @@ class RobustObjective:
         if hasattr(self.perturbation, "orthant_slopes"):
             pull = np.abs(pull) - slopes.sum() * self.perturbation.orthant_slopes
         else:
-            pull = np.abs(pull - slopes.sum() * certificate.change)
+            pull = np.abs(pull - slopes.sum() * solution.certificate.change)
         lasso = self.alpha * self.l1_ratio
         largest = pull.max(initial=0.0)
         if self._ridge == 0 and largest > lasso:
@@ -310,7 +314,7 @@ class RobustObjective:
         excess = np.maximum(pull - lasso, 0.0)
         ridge_part = (excess @ excess) / (2 * self._ridge) if self._ridge else 0.0
         dual = -(self.weights * self.loss.conjugate(p)).sum() - ridge_part
-        return max(self.value(point) - max(dual, 0.0), 0.0)
+        return max(solution.value - max(dual, 0.0), 0.0)
 
     def separates(self, point):
         """Whether every row is on its side by more than the adversary can undo.

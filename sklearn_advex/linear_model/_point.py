@@ -71,7 +71,7 @@ class Subgradients:
 
     def smallest(self, w):
         """The subgradient of least absolute value of each feature."""
-        at_zero = np.sign(self.coef) * np.maximum(np.abs(self.coef) - self.kink, 0.0)
+        at_zero = np.copysign(np.maximum(np.abs(self.coef) - self.kink, 0.0), self.coef)
         return np.where(w == 0, at_zero, self.coef + np.sign(w) * self.kink)
 
     def slope(self, w):
