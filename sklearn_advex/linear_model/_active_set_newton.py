@@ -21,7 +21,9 @@ class ActiveSetNewton:
     its second-order model over the coefficients that are non-zero or want to be, none of which may
     cross zero: those that would end at exactly 0.0, and may leave it on the other side in a
     later step. All of this runs on a working set of features that is at most doubled whenever its
-    own problem is solved, as the working sets of Massias et al. (celer, ICML 2018) are.
+    own problem is solved, as the working sets of Massias et al. (celer, ICML 2018) are. Where
+    neither adversary nor penalty make a kink at zero, features are in all working sets, and their
+    coefficients change sign at will.
 
     Parameters
     ----------
@@ -82,7 +84,7 @@ class ActiveSetNewton:
                 status = "converged"
             if status != "running":
                 return Solution(at.point, at.value, residual, n_iter, status)
-            features = _wanted_features(at.point.coef, at.slope[:-1])
+            features = _wanted_features(at, objective.kinked)
             accuracy = self.overshoot * self.tol
             if working_set is None or not np.isin(features, working_set.features).all():
                 working_set = None  # frees the copy of its columns before the next is made
@@ -120,14 +122,16 @@ def _require(component, attribute, needed):
         )
 
 
-def _wanted_features(coef, violation):
-    """The support and the features that most want to join it, in increasing order."""
+def _wanted_features(at, kinked):
+    """The support, the features that most want to join it and those without a kink, in order."""
+    coef, slope = at.point.coef, at.slope[:-1]
     if coef.size <= _FIRST_WORKING_SET:
         return np.arange(coef.size)
-    support = np.flatnonzero(coef)
-    joining = np.flatnonzero((coef == 0) & (violation != 0))
-    room = max(_FIRST_WORKING_SET, 2 * support.size) - support.size
+    wanted = (coef != 0) | ~kinked
+    n_wanted = np.count_nonzero(wanted)
+    joining = np.flatnonzero(~wanted & (slope != 0))
+    room = max(_FIRST_WORKING_SET, 2 * n_wanted) - n_wanted
     if joining.size > room:
-        largest = np.argpartition(np.abs(violation[joining]), -room)[-room:]
-        joining = joining[largest]
-    return np.sort(np.concatenate([support, joining]))
+        joining = joining[np.argpartition(np.abs(slope[joining]), -room)[-room:]]
+    wanted[joining] = True
+    return np.flatnonzero(wanted)

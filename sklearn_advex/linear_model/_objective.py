@@ -1,5 +1,7 @@
 """The robust objective of one binary problem: value, gradient, curvature, optimality residual."""
 
+from functools import cached_property
+
 import numpy as np
 from scipy.linalg.blas import dsyr2
 
@@ -64,6 +66,11 @@ class RobustObjective:
     def n_features(self):
         """Number of features."""
         return self.design.shape[1]
+
+    @cached_property
+    def kinked(self):
+        """Whether there is a kink where a coefficient is 0, for each feature."""
+        return self.alpha * self.l1_ratio + self.perturbation.orthant_slopes > 0.0
 
     @property
     def hessian_is_cheap(self):
@@ -192,7 +199,8 @@ class RobustObjective:
         curvature : ndarray of shape (n_samples,)
             Of an expansion at a point in the orthant.
         signs : ndarray of shape (n_features,)
-            The orthant: -1.0 or 1.0 for each feature, 0.0 for one that stays out of the model.
+            The orthant: -1.0 or 1.0 for each feature, 0.0 for one that stays out of the model. It
+            does not matter which of 1.0 and -1.0 for a feature without a kink.
         most_products : float, default=0
             How many products may be spent on its systems; 0 for a matrix where that is not too
             large, else for as many as it takes.

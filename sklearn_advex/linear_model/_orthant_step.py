@@ -23,7 +23,8 @@ def step_in_orthant(objective, at, signs, hessian):
     at : Expansion
         At the point where the step starts.
     signs : ndarray of shape (n_features,)
-        The orthant: -1.0 or 1.0 for each feature, 0.0 for one that stays out of the model.
+        The orthant: -1.0 or 1.0 for each feature, 0.0 for one that stays out of the model. A
+        coefficient without a kink at zero may leave it.
     hessian : DenseHessian or HessianOperator of size n_features + 1
 
     Returns
@@ -33,7 +34,8 @@ def step_in_orthant(objective, at, signs, hessian):
         not fall.
     """
     free = with_intercept(signs != 0, objective.fit_intercept)
-    found = minimise_in_orthant(hessian, at.slope, at.point.coef, signs, free)
+    walls = signs * objective.kinked
+    found = minimise_in_orthant(hessian, at.slope, at.point.coef, walls, free)
     if found is None:
         return None
     change, at_zero = found
@@ -52,8 +54,8 @@ def step_in_orthant(objective, at, signs, hessian):
     return None
 
 
-def minimise_in_orthant(hessian, gradient, coef, signs, free):
-    """Minimise ``gradient @ d + d @ hessian @ d / 2`` while no coefficient crosses zero.
+def minimise_in_orthant(hessian, gradient, coef, walls, free):
+    """Minimise ``gradient @ d + d @ hessian @ d / 2`` while no coefficient crosses a wall at zero.
 
     Block principal pivoting (Kim & Park, SIAM J. Sci. Comput. 2011): solve for the free variables,
     pin the coefficients that would cross at zero, free those pinned that would rather not be; one
@@ -63,8 +65,8 @@ def minimise_in_orthant(hessian, gradient, coef, signs, free):
     ----------
     hessian : DenseHessian or HessianOperator of size n_features + 1
     gradient : ndarray of shape (n_features + 1,)
-    coef, signs : ndarray of shape (n_features,)
-        Where the step starts, and the orthant that it stays in.
+    coef, walls : ndarray of shape (n_features,)
+        Where the step starts, and the sign that each coefficient has to keep, 0.0 for any.
     free : ndarray of shape (n_features + 1,), bool
         The variables that may change.
 
@@ -93,9 +95,9 @@ def minimise_in_orthant(hessian, gradient, coef, signs, free):
             if solution is None:
                 return None
             change[solved] = solution
-        wrong = kept[:-1] & (signs * (coef + change[:-1]) < 0)
+        wrong = kept[:-1] & (walls * (coef + change[:-1]) < 0)
         if n_pivots > 0:
-            pull = signs * (gradient + hessian.product(change))[:-1]
+            pull = walls * (gradient + hessian.product(change))[:-1]
             wrong |= pinned & (pull < -_PIVOT_ROUNDING * np.abs(gradient).max())
         n_wrong = np.count_nonzero(wrong)
         if n_wrong == 0:

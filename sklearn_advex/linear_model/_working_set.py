@@ -33,6 +33,7 @@ class WorkingSet:
         self.report = report
         self.whole = objective
         self.objective = objective.restrict(features)
+        self._without_kink = np.flatnonzero(~self.objective.kinked)
         self._hessian = None
         self._hessian_signs = None
         worth = self.objective.products_worth_a_matrix(features.size)
@@ -84,13 +85,14 @@ class WorkingSet:
             reached = self._step(at)
             if reached is None:
                 return at, n_iter, "stalled"
-            settled = self._by_products and _same_signs(at.point.coef, reached.point.coef)
+            settled = self._by_products and self._same_orthant(at, reached)
             at, last_residual = reached, residual
 
     def _step(self, at):
         """The expansion at the next point, None where rounding errors allow no progress."""
         coef = at.point.coef
         signs = np.sign(np.where(coef != 0, coef, -at.slope[:-1]))
+        signs[self._without_kink] = 1.0
         for hessian in self._hessians(at, signs):
             reached = step_in_orthant(self.objective, at, signs, hessian)
             if reached is not None:
@@ -112,9 +114,9 @@ class WorkingSet:
             yield self._hessian
             self._hessian.damp(share)
 
-
-def _same_signs(coef, other):
-    return np.array_equal(np.sign(coef), np.sign(other))
+    def _same_orthant(self, at, other):
+        signs, other_signs = np.sign(at.point.coef), np.sign(other.point.coef)
+        return not (self.objective.kinked & (signs != other_signs)).any()
 
 
 def _damped(hessian, slope):

@@ -58,18 +58,19 @@ def test_a_step_is_the_minimum_of_the_model_within_the_orthant(n_features, seed)
     gradient = 3 * rng.standard_normal(n_features + 1)
     signs = rng.choice([-1.0, 1.0], n_features)
     coef = signs * rng.random(n_features) * (rng.random(n_features) < 0.7)
-    unused = rng.random(n_features) < 0.2
+    unused, open_ = rng.random((2, n_features)) < [[0.2], [0.3]]
     coef[unused], signs[unused] = 0.0, 0.0
+    walls = np.where(open_, 0.0, signs)
     free = np.append(~unused, True)
 
-    change, at_zero = minimise_in_orthant(DenseHessian(matrix), gradient, coef, signs, free)
+    change, at_zero = minimise_in_orthant(DenseHessian(matrix), gradient, coef, walls, free)
 
-    # With y = |w + d| the model is a least-squares problem with y >= 0 and a free intercept.
+    # With y = |w + d| the model is a least-squares problem with y >= 0 where there is a wall.
     flip = np.append(signs, 1.0)[free]
     factor = np.linalg.cholesky(matrix[np.ix_(free, free)]).T
     start = np.append(coef, 0.0)[free]
     target = factor @ start - np.linalg.solve(factor.T, gradient[free])
-    lower = np.append(np.zeros(free.sum() - 1), -np.inf)
+    lower = np.where(np.append(walls, 0.0)[free] != 0, 0.0, -np.inf)
     reference = lsq_linear(factor * flip, target, (lower, np.inf), tol=1e-14, method="bvls").x
     np.testing.assert_allclose(change[free], flip * reference - start, atol=1e-6)
     assert not change[~free].any()
@@ -195,6 +196,35 @@ def test_the_support_is_grown_in_working_sets_not_at_once():
     )
     assert solution.status == "converged"
     assert 0 < np.count_nonzero(solution.point.coef) <= max(widths) < violating
+
+
+def test_steps_without_kinks_solve_one_system_each_wherever_they_start(monkeypatch):
+    X, y = make_data(400, 200, n_informative=20)
+    objective = make_objective(X, y, epsilon=0.0, alpha=1e-2)
+    systems = []
+    solve_system = DenseHessian.solve
+    monkeypatch.setattr(
+        DenseHessian,
+        "solve",
+        lambda self, kept, *a: systems.append(kept) or solve_system(self, kept, *a),
+    )
+    solver = ActiveSetNewton(tol=1e-8, max_iter=100)
+    solution = solver.solve(objective, objective.null_point())
+    again = solver.solve(objective, objective.point(-solution.point.coef, 0.0))
+    assert solution.status == again.status == "converged"
+    assert [kept.size for kept in systems] == [201] * (solution.n_iter + again.n_iter)
+
+
+def test_features_without_a_kink_are_in_every_working_set():
+    X, y = make_data(400, 200, n_informative=20)
+    fixed = np.arange(200) % 2 == 0
+    objective = make_objective(X, y, np.where(fixed, 0.0, 0.2), alpha=1e-2)
+    sets = []
+    restrict = objective.restrict
+    objective.restrict = lambda features: sets.append(features) or restrict(features)
+    assert solve(objective).status == "converged"
+    assert sets
+    assert all(np.isin(np.flatnonzero(fixed), features).all() for features in sets)
 
 
 def test_a_large_sparse_support_is_found_without_a_matrix_of_its_size():
