@@ -140,7 +140,11 @@ class InteriorPoint:
             elif solution.residual <= _OVERSHOOT * self.tol:
                 solution.status = "converged"
             else:
-                solution = self._step(objective, solution)
+                reached = self._step(objective, solution)
+                if solution.residual <= self.tol and reached.residual > solution.residual:
+                    solution.status = "converged"
+                else:
+                    solution = reached
         if solution.status != "max_iter" and hasattr(objective.perturbation, "curvature"):
             solution = refine_smooth(objective, solution)
         if solution.residual <= self.tol:

@@ -312,6 +312,17 @@ def test_raw_pixels_are_fitted_to_the_tolerance(loss, norm, epsilon, alpha, l1_r
     assert model.kkt_residual_[0] <= 1e-7
 
 
+@pytest.mark.parametrize("seed", [21, 59, 96])
+def test_steps_beyond_the_tolerance_do_not_lead_away_from_it(seed):
+    rng = np.random.default_rng(seed)
+    X = rng.lognormal(0, 2, (300, 12)) * 10.0 ** rng.uniform(-1, 3, 12)
+    score = (np.log(X) - np.log(X).mean(axis=0))[:, :4].sum(axis=1)
+    y = score + rng.standard_normal(300) > 0
+    model = AdversarialLinearClassifier(norm="l2", epsilon=0.1, alpha=1e-2, l1_ratio=1.0)
+    assert model.fit(X, y).kkt_residual_[0] <= model.tol
+    assert model.n_iter_[0] < 25
+
+
 def test_a_certificate_that_proves_nothing_does_not_lower_the_residual():
     X, y, _ = make_data()
     shared = {"alpha": 0.0, "l1_ratio": 0.0, "fit_intercept": True}
