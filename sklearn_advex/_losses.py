@@ -33,7 +33,8 @@ class LogisticLoss:
 
         Returns
         -------
-        value, first, second : ndarray of shape (n_samples,)
+        value, first, second : ndarray of float64 of shape (n_samples,)
+            Three new arrays, which the caller may overwrite.
         """
         tail = -np.abs(u)
         np.exp(tail, out=tail)

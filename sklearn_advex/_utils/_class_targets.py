@@ -103,7 +103,7 @@ def check_row_weights(sample_weight, X):
     Parameters
     ----------
     sample_weight : array-like of shape (n_samples,) or None
-    X : {array-like, sparse matrix} of shape (n_samples, ...)
+    X : {ndarray, sparse matrix} of shape (n_samples, ...)
 
     Returns
     -------

@@ -15,15 +15,16 @@ _WORKING_SET_ACCURACY = 0.3
 
 
 class ActiveSetNewton:
-    """Newton's method on the features in use, inside their orthant.
+    """Newton's method on the features in use, from orthant to orthant.
 
     The robust objective is smooth while no coefficient changes sign. Each step therefore minimises
     its second-order model over the coefficients that are non-zero or want to be, none of which may
-    cross zero: those that would end at exactly 0.0, and may leave it on the other side in a
-    later step. All of this runs on a working set of features that is at most doubled whenever its
-    own problem is solved, as the working sets of Massias et al. (celer, ICML 2018) are. Where
-    neither adversary nor penalty make a kink at zero, features are in all working sets, and their
-    coefficients change sign at will.
+    cross zero: those that would, end at exactly 0.0, and may leave it on the other side in a later
+    step. A coefficient may cross where neither adversary nor penalty puts a kink at zero.
+
+    All of this runs on a working set: the support, the features without a kink, and of the others
+    those that most want to join, at most as many more. It is chosen anew whenever its own problem
+    is solved, as the working sets of Massias et al. (celer, ICML 2018) are.
 
     Parameters
     ----------
@@ -73,14 +74,27 @@ class ActiveSetNewton:
         return self.solve_from(objective, objective.expand(point))
 
     def solve_from(self, objective, at):
-        """The same from the expansion at a point, of an objective that has all that is needed."""
+        """The same from an expansion of an objective that is known to have what is needed.
+
+        Parameters
+        ----------
+        objective : RobustObjective
+        at : Expansion
+            Where to start.
+
+        Returns
+        -------
+        Solution
+        """
         report = _Report(self.verbose)
         working_set = None
         status, n_iter = "running", 0
         while True:
             residual = at.residual
             report(n_iter, at, residual)
-            if residual <= self.tol:
+            if objective.separates(at.point):
+                status = "separable"
+            elif residual <= self.tol:
                 status = "converged"
             if status != "running":
                 return Solution(at.point, at.value, residual, n_iter, status)

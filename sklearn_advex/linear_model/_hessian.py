@@ -10,7 +10,8 @@ _RELATIVE_RIDGE = 1e-12
 # Conjugate gradients stop at this share of the right-hand side: Newton's method corrects the rest.
 _CG_ACCURACY = 1e-2
 _CG_MAX_ITER = 500
-# Systems with a variable of no curvature can be solved under this one.
+# Curvature that every variable has at least, or its system could not be solved; times the ridge it
+# is still a normal number.
 _LEAST_CURVATURE = 1e-280
 
 

@@ -197,7 +197,7 @@ class RobustObjective:
         Parameters
         ----------
         curvature : ndarray of shape (n_samples,)
-            Of an expansion at a point in the orthant.
+            Of an expansion at a point in the orthant, as far as features have kinks.
         signs : ndarray of shape (n_features,)
             The orthant: -1.0 or 1.0 for each feature, 0.0 for one that stays out of the model. It
             does not matter which of 1.0 and -1.0 for a feature without a kink.

@@ -1,4 +1,4 @@
-"""A step of Newton's method that does not leave its orthant."""
+"""A step of Newton's method that crosses no kink."""
 
 import numpy as np
 

@@ -200,19 +200,35 @@ def solve_path(model, design, labels, weights, epsilons, alpha, task, **options)
 def _solve_next(solver, objective, before, last):
     """Solve the next problem of a path from the solution of the last, or from beyond it.
 
-    Under its weaker adversary no point costs more than it did, so that a start that costs more than
-    the last solution did is a bad one.
+    Parameters
+    ----------
+    solver : ActiveSetNewton
+    objective : RobustObjective
+        Under a weaker adversary than the last one.
+    before : Point
+        The solution before the last.
+    last : Solution or Expansion
+        The last solution, and what it cost under its own adversary. It costs no more now, so that a
+        start that costs more is a bad one; this spares its evaluation.
+
+    Returns
+    -------
+    Solution
     """
     start = objective.expand(_extrapolated(objective, before, last.point))
-    if start.value > last.value:
+    if not start.value <= last.value:
         start = objective.expand(last.point)
     return solver.solve_from(objective, start)
 
 
 def _extrapolated(objective, before, point):
-    """Where the path leads if it goes on as from the point before; no coefficient changes sign."""
-    ahead = point.opposite(before)
-    keeps_sign = ahead.coef * point.coef > 0
-    if keeps_sign[ahead.coef != 0].all():
-        return ahead
-    return objective.point(np.where(keeps_sign, ahead.coef, 0.0), ahead.intercept)
+    """Where the path leads if it goes on as from the point before; no coefficient changes sign.
+
+    It goes on no further from a point that separates the rows, or coefficients would grow for ever.
+    """
+    if objective.separates(point):
+        return point
+    coef = 2 * point.coef - before.coef
+    return objective.point(
+        np.where(coef * point.coef > 0, coef, 0.0), 2 * point.intercept - before.intercept
+    )

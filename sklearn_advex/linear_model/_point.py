@@ -21,14 +21,6 @@ class Point:
     intercept: float
     raw: np.ndarray
 
-    def opposite(self, other):
-        """The point that is as far from this one as another, on the other side of it."""
-        return Point(
-            2.0 * self.coef - other.coef,
-            2.0 * self.intercept - other.intercept,
-            2.0 * self.raw - other.raw,
-        )
-
     def restrict(self, features):
         """The same model for some features, among them all in use."""
         return Point(self.coef[features], self.intercept, self.raw)

@@ -152,7 +152,7 @@ def epsilon_grid(X, y, n=10, ratio=1e-2, sample_weight=None, norm="linf"):
 
 
 def grid_below(largest, n, ratio=1e-2):
-    """The grid that `epsilon_grid` makes of what `epsilon_max` says."""
+    """The grid that `epsilon_grid` makes of what `epsilon_max` says; a ValueError if that is 0."""
     if largest == 0:
         raise ValueError("X has the same mean in all classes of y: no epsilon above 0 is useful.")
     return np.geomspace(ratio * largest, largest, n, endpoint=False)

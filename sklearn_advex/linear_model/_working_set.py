@@ -8,8 +8,8 @@ from sklearn_advex.linear_model._orthant_step import step_in_orthant
 _KEEPING_HESSIAN = 0.1
 # Conjugate gradients are tried where at least so many products are worth the Hessian's matrix.
 _FEWEST_PRODUCTS = 60
-# They are kept to unless a step that left all signs as they were did not cut the residual to this
-# share: then the curvature is too uneven for them.
+# They are kept to unless a step that crossed no kink did not cut the residual to this share: then
+# the curvature is too uneven for them.
 _KEEPING_PRODUCTS = 0.5
 # Share of the decrease that one variable alone promises by which curvatures are raised.
 _DAMPING = 1e-2
@@ -23,8 +23,8 @@ class WorkingSet:
     The Hessian is the costly part of a step, unless there are few rows and features. Where products
     with it are much cheaper than its matrix, conjugate gradients are given as many as cost as much.
     Where these do not do there is the matrix, here and in all later steps. It is kept for the next
-    one (the chord method) as long as steps with it cut the residual by much, and signs stay as they
-    are.
+    one (the chord method) as long as steps with it cut the residual by much, and no coefficient
+    with a kink changes its sign.
     """
 
     def __init__(self, objective, features, max_iter, report):
@@ -115,6 +115,7 @@ class WorkingSet:
             self._hessian.damp(share)
 
     def _same_orthant(self, at, other):
+        """Whether all coefficients that have a kink have the same sign."""
         signs, other_signs = np.sign(at.point.coef), np.sign(other.point.coef)
         return not (self.objective.kinked & (signs != other_signs)).any()
 

@@ -352,5 +352,5 @@ def _mean_gini(X, coef, predicted):
     rows = coef[:, used] if coef.shape[0] == 1 else coef[np.ix_(predicted, used)]
     products = X[:, used].multiply(rows).tocsr() if issparse(X) else X[:, used] * rows
     share = used.size / coef.shape[1]
-    of_used = gini_index(products, zero_division=1.0 - 1.0 / share)  # rows of zeros come to 0
+    of_used = gini_index(products, zero_division=1.0 - 1.0 / share)  # rows of zeros come to 0.0
     return 1.0 - share * (1.0 - of_used.mean())

@@ -56,6 +56,32 @@ def test_one_warning_for_all_fits_without_a_minimiser():
     assert np.isfinite(path.coefs).all()
 
 
+def test_all_fits_without_a_minimiser_are_counted_and_stay_finite():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((60, 40)), rng.integers(0, 2, 60)
+    epsilons = epsilon_grid(X, y, n=8)
+    with pytest.warns(ConvergenceWarning, match="have no finite minimiser") as record:
+        path = epsilon_path(X, y, epsilons=epsilons, alpha=0)
+    margins = np.where(y, 1, -1) * (path.coefs[:, 0] @ X.T + path.intercepts)
+    separates = margins.min(axis=1) > epsilons * np.abs(path.coefs[:, 0]).sum(axis=1)
+    assert 1 < separates.sum() < 8
+    assert f"{separates.sum()} of 8 fits" in str(record[0].message)
+    strongest = np.flatnonzero(separates)[-1]
+    assert (path.coefs[: strongest + 1] == path.coefs[strongest]).all()
+
+
+def test_a_long_path_keeps_the_residuals_that_it_reports(data):
+    X, y = data
+    path = epsilon_path(X + 1e3, y, epsilons=300)
+    where = AdversarialLogisticRegression(max_iter=0, warm_start=True)
+    for i in range(0, 300, 20):
+        where.set_params(epsilon=path.epsilons[i])
+        where.coef_, where.intercept_ = path.coefs[i], path.intercepts[i]
+        where.fit(X + 1e3, y)
+        np.testing.assert_array_equal(where.coef_, path.coefs[i])
+        np.testing.assert_allclose(where.kkt_residual_, path.kkt_residuals[i], atol=1e-9)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
