@@ -37,17 +37,16 @@ class ConeProgram:
     def __init__(self, objective, curvature):
         self.objective = objective
         self.rows = np.flatnonzero(objective.weights)
-        ridge = objective.alpha * (1.0 - objective.l1_ratio)
-        spread = _spread(objective, curvature) + ridge
+        spread = _spread(objective, curvature) + objective.ridge
         self.scale = 1.0 / np.sqrt(np.where(spread > 0, spread, 1.0))
         d = self.scale.size
-        lasso = objective.alpha * objective.l1_ratio * self.scale
+        lasso = objective.lasso * self.scale
         self.half_widths = objective.perturbation.epsilon * self.scale
         is_box = isinstance(objective.perturbation, LinfBall)
         self.kinked = np.flatnonzero(lasso + is_box * self.half_widths)
         self.height = d + 1
         no_more = np.zeros(2 + self.kinked.size)
-        self.ridge = np.append(ridge * self.scale**2, no_more)
+        self.ridge = np.append(objective.ridge * self.scale**2, no_more)
         # An intercept of 0 is one that costs something and is worth nothing.
         self.ridge[d] = 0.0 if objective.fit_intercept else 1.0
         self.penalty = np.concatenate([np.zeros(d + 2), lasso[self.kinked]])

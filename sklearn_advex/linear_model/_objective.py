@@ -70,7 +70,7 @@ class RobustObjective:
     @cached_property
     def kinked(self):
         """Whether there is a kink where a coefficient is 0, for each feature."""
-        return self.alpha * self.l1_ratio + self.perturbation.orthant_slopes > 0.0
+        return self.lasso + self.perturbation.orthant_slopes > 0.0
 
     @property
     def hessian_is_cheap(self):
@@ -78,7 +78,13 @@ class RobustObjective:
         return self.y.size * self.n_features**2 <= _CHEAP_HESSIAN
 
     @property
-    def _ridge(self):
+    def lasso(self):
+        """The factor of the l1 norm in the penalty."""
+        return self.alpha * self.l1_ratio
+
+    @property
+    def ridge(self):
+        """The factor of half the squared l2 norm in the penalty."""
         return self.alpha * (1.0 - self.l1_ratio)
 
     def restrict(self, features):
@@ -128,11 +134,9 @@ class RobustObjective:
         return Expansion(point, self._value(point, losses), second, slope)
 
     def _value(self, point, losses):
-        penalty = self.alpha * (
-            self.l1_ratio * np.abs(point.coef).sum()
-            + 0.5 * (1.0 - self.l1_ratio) * (point.coef @ point.coef)
-        )
-        return (self.weights * losses).sum() + penalty
+        l1_part = self.lasso * np.abs(point.coef).sum()
+        l2_part = 0.5 * self.ridge * (point.coef @ point.coef)
+        return (self.weights * losses).sum() + l1_part + l2_part
 
     def excess(self, point):
         """By how much the margin of each row is less than 1, the adversary's part subtracted."""
@@ -153,12 +157,11 @@ class RobustObjective:
 
     def _subgradients(self, point, slopes, certificate):
         signed = slopes * self.y
-        coef = self._ridge * point.coef - self.design.rmatvec(signed)
-        lasso = self.alpha * self.l1_ratio
+        coef = self.ridge * point.coef - self.design.rmatvec(signed)
         if hasattr(self.perturbation, "orthant_slopes"):
-            kink = lasso + slopes.sum() * self.perturbation.orthant_slopes
+            kink = self.lasso + slopes.sum() * self.perturbation.orthant_slopes
         else:
-            kink = np.full(coef.size, lasso)
+            kink = np.full(coef.size, float(self.lasso))
             coef += slopes.sum() * certificate.change
         return Subgradients(coef, kink, -signed.sum() if self.fit_intercept else 0.0)
 
@@ -245,7 +248,7 @@ class RobustObjective:
         # The gram of the rows (x, 1) - y * shift, as y is -1 or 1.
         half = with_y - 0.5 * total * shift
         hessian = dsyr2(-1.0, half, shift, lower=True, a=hessian, overwrite_a=True)
-        diagonal = hessian.diagonal() + self._ridge
+        diagonal = hessian.diagonal() + self.ridge
         diagonal[-1] = total
         # A sum of squares, of which the differences above may leave less than nothing.
         hessian.flat[:: shift.size + 1] = np.maximum(diagonal, rounding)
@@ -254,14 +257,14 @@ class RobustObjective:
     def _hessian_product(self, curvature, shift, v):
         in_rows = curvature * (shift @ v[:-1] - self.y * (self.design.matvec(v[:-1]) + v[-1]))
         signed = in_rows * self.y
-        features = in_rows.sum() * shift - self.design.rmatvec(signed) + self._ridge * v[:-1]
+        features = in_rows.sum() * shift - self.design.rmatvec(signed) + self.ridge * v[:-1]
         return with_intercept(features, -signed.sum())
 
     def _hessian_diagonal(self, curvature, shift):
         total = curvature.sum()
         cross = self.design.rmatvec(curvature * self.y)
         squares = self.design.weighted_squares(curvature)
-        diagonal = squares - shift * (2 * cross - total * shift) + self._ridge
+        diagonal = squares - shift * (2 * cross - total * shift) + self.ridge
         return with_intercept(np.maximum(diagonal, _EPS * squares), total)
 
     def move(self, point, direction, intercept_step):
@@ -315,12 +318,11 @@ class RobustObjective:
             pull = np.abs(pull) - slopes.sum() * self.perturbation.orthant_slopes
         else:
             pull = np.abs(pull - slopes.sum() * solution.certificate.change)
-        lasso = self.alpha * self.l1_ratio
         largest = pull.max(initial=0.0)
-        if self._ridge == 0 and largest > lasso:
-            p, pull = p * (lasso / largest), pull * (lasso / largest)
-        excess = np.maximum(pull - lasso, 0.0)
-        ridge_part = (excess @ excess) / (2 * self._ridge) if self._ridge else 0.0
+        if self.ridge == 0 and largest > self.lasso:
+            p, pull = p * (self.lasso / largest), pull * (self.lasso / largest)
+        excess = np.maximum(pull - self.lasso, 0.0)
+        ridge_part = (excess @ excess) / (2 * self.ridge) if self.ridge else 0.0
         dual = -(self.weights * self.loss.conjugate(p)).sum() - ridge_part
         return max(solution.value - max(dual, 0.0), 0.0)
 
@@ -372,7 +374,7 @@ class RobustObjective:
             norm than "linf" the gauge of this vector counts.
         """
         slopes = self.slopes(point, certificate)
-        pull = np.abs(self.design.rmatvec(slopes * self.y)) - self.alpha * self.l1_ratio
+        pull = np.abs(self.design.rmatvec(slopes * self.y)) - self.lasso
         return np.maximum(pull, 0.0) / slopes.sum()
 
     def _loss_argument(self, point):
