@@ -1,6 +1,6 @@
 """Accurate models that explain themselves in few features, in under a minute.
 
-Natural (n), l1-regularised (l) and adversarially trained (a) logistic regression on the breast
+Natural (n), l1-regularized (l) and adversarially trained (a) logistic regression on the breast
 cancer data that ships with scikit-learn, then a grid search that picks the most concise model whose
 accuracy is still good enough. Prints a table and the explanation of one prediction, and draws two
 figures in examples/output/. Needs no network.
@@ -26,7 +26,7 @@ from sklearn_advex.plotting import TradeoffDisplay
 from sklearn_advex.report import conciseness_report
 
 OUTPUT = Path(__file__).parent / "output"
-BLUE, GREY = "#0072B2", "#999999"  # told apart by colour-blind readers too
+BLUE, GRAY = "#0072B2", "#999999"  # told apart by color-blind readers too
 TOP = 8
 
 
@@ -105,8 +105,8 @@ def draw_impacts(models, X, y):
     )
     shares = (100 * impacts / impacts.sum()).sort_values(next(iter(shown)))
     figure, axes = plt.subplots(1, 2, sharex=True, sharey=True, figsize=(9, 6.5))
-    for ax, (name, model), colour in zip(axes, shown.items(), (GREY, BLUE), strict=True):
-        ax.barh(shares.index, shares[name], color=colour)
+    for ax, (name, model), color in zip(axes, shown.items(), (GRAY, BLUE), strict=True):
+        ax.barh(shares.index, shares[name], color=color)
         ax.set(
             title=f"{name}\naccuracy {model.score(X, y):.3f}, Gini {gini_scorer(model, X):.2f}",
             xlabel="share of all attribution, %",

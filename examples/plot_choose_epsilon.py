@@ -57,7 +57,7 @@ chosen = search.best_estimator_[-1]
 print(f"chosen: epsilon {chosen.epsilon:.3g}, alpha {chosen.alpha:g}")
 
 # %%
-# Each curve belongs to one `alpha`, and `epsilon` grows along it. The grey band holds the
+# Each curve belongs to one `alpha`, and `epsilon` grows along it. The gray band holds the
 # candidates that are accurate enough; the ring marks the chosen one. The curves are steep at first,
 # where conciseness costs little, and flatten as every gain is paid for in accuracy.
 
@@ -68,7 +68,7 @@ plt.show()
 # What it costs and what it brings
 # --------------------------------
 # On emails that no model has seen, the chosen model is compared with ordinary logistic regression
-# (the reference "n") and with an l1-penalised one of about the same accuracy. For linear models
+# (the reference "n") and with an l1-penalized one of about the same accuracy. For linear models
 # such a penalty makes explanations nearly as concise, as the paper found too. The adversarial
 # accuracy is the share of the emails that no change of 0.05 standard deviations per feature can
 # misclassify.

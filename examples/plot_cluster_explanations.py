@@ -43,7 +43,7 @@ print("features in use:", np.count_nonzero(spam_filter[-1].coef_), "of", X.shape
 # %%
 # From emails to reasons to clusters
 # ----------------------------------
-# A frozen filter is explained as it is. Normalising the attributions leaves their proportions: two
+# A frozen filter is explained as it is. Normalizing the attributions leaves their proportions: two
 # emails are close if the same words made them spam, however strongly.
 
 attributions = AttributionTransformer(FrozenEstimator(spam_filter), target="spam")

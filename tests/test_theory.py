@@ -194,26 +194,26 @@ def test_theorem_e_1(epsilon):
     for i in range(n_classes):
         y = np.where(labels == i, 1.0, -1.0)
         rest = x[labels != i, 0].mean()
-        # Lemma 1: about its centre for this class the feature satisfies FEAT-EXP.
+        # Lemma 1: about its center for this class the feature satisfies FEAT-EXP.
         strengths = np.array([(means[i] - rest) / 2, 0.0, 0.0])
-        centred = x - np.array([(means[i] + rest) / 2, 0.0, 0.0])
+        centered = x - np.array([(means[i] + rest) / 2, 0.0, 0.0])
 
-        def total_loss(w_i, i=i, centred=centred):
+        def total_loss(w_i, i=i, centered=centered):
             """The summed loss of all classes' problems, each on its own worst input."""
             loss = 0.0
             for k in range(n_classes):
                 y_k = np.where(labels == k, 1.0, -1.0)
                 w_k = w_i if k == i else w[k]
-                worst = centred - y_k[:, None] * epsilon * np.sign(w_k)
+                worst = centered - y_k[:, None] * epsilon * np.sign(w_k)
                 loss = loss + np.logaddexp(0, -y_k * (worst @ w_k))
             return loss
 
-        slope = expit(-y * (centred @ w[i]) + epsilon * np.abs(w[i]).sum())
+        slope = expit(-y * (centered @ w[i]) + epsilon * np.abs(w[i]).sum())
         for j, weight in enumerate(w[i]):
             # At a weight of zero sgn(0) = 0: no change of the feature, whatever side w is on.
             step = 1e-6 if abs(weight) > 1e-5 else None
             if step is None:
-                update = slope * (y * centred[:, j] - epsilon * np.sign(weight))
+                update = slope * (y * centered[:, j] - epsilon * np.sign(weight))
             else:
                 unit = step * np.eye(3)[j]
                 update = -(total_loss(w[i] + unit) - total_loss(w[i] - unit)) / (2 * step)

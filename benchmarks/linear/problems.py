@@ -1,6 +1,6 @@
 """The problems that are solved: shapes of data, and models of like support on them.
 
-No model has an intercept: liblinear would penalise it, and then solve another problem.
+No model has an intercept: liblinear would penalize it, and then solve another problem.
 """
 
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from sklearn.datasets import fetch_openml
 
 from sklearn_advex import AdversarialLogisticRegression
 
-# The ridge of l2-penalised models, and of robust ones where the data are separable without it.
+# The ridge of l2-penalized models, and of robust ones where the data are separable without it.
 RIDGE = 1e-3
 
 
 @dataclass
 class Problem:
-    r"""A binary classification problem with labels -1 and 1, and what is to be minimised.
+    r"""A binary classification problem with labels -1 and 1, and what is to be minimized.
 
     .. math:: \frac 1 n \sum_i \log(1 + \exp(\epsilon \|w\|_1 - y_i \langle w, x_i \rangle))
               + \alpha (\rho \|w\|_1 + \tfrac{1 - \rho}{2} \|w\|_2^2)
@@ -102,7 +102,7 @@ class Case:
             sizes[strength] = np.count_nonzero(problem.solve(1e-6))
             return sizes[strength]
 
-        while size(low) < self.target:  # from above: weakly penalised models take long
+        while size(low) < self.target:  # from above: weakly penalized models take long
             low, high = low / 2, low
         while len(sizes) < 16 and self.target not in sizes.values():
             middle = np.sqrt(low * high)

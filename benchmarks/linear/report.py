@@ -126,7 +126,7 @@ def ratio_to_fastest(solvers, target):
 
 
 def same_problem_table(shapes):
-    """Seconds of solvers that minimise exactly what we minimise, robust or l2-penalised."""
+    """Seconds of solvers that minimize exactly what we minimize, robust or l2-penalized."""
     contestants = [
         *(("robust", "here"), ("robust", "cvxpy"), ("robust", "ART")),
         *(("l2", "here"), ("l2", "lbfgs")),

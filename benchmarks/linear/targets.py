@@ -116,7 +116,7 @@ def bench_search(X, y):
         refit=most_concise(),
     )
     values = ratios(lambda: model.fit(X, y), lambda: search.fit(X, y))
-    same = model.epsilon_best_ == search.best_params_["epsilon"]
+    same = model.best_epsilon_ == search.best_params_["epsilon"]
     what = f"AdversarialLogisticRegressionCV / GridSearchCV ({'same' if same else 'OTHER'} choice)"
     report(f"Spambase, 20 epsilons, {what}", values, 0.2)
 

@@ -13,7 +13,7 @@ class PixelConvolution:
 
     The gradient of a convolution is a convolution again, from its filters to its channels. For one
     or three channels that leaves most of the processor idle. Here the gradients of a block of
-    neighbouring pixels are the channels of one convolution, whose stride is the length of the
+    neighboring pixels are the channels of one convolution, whose stride is the length of the
     block.
 
     Parameters

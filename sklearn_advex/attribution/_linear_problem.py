@@ -267,7 +267,7 @@ def _check_model_is(model, coef, intercept, points, output):
     """Hold a model's own outputs against the formulas, and say whether it is a softmax.
 
     A model can have all the attributes and still be something else: coefficients of another
-    parametrisation, probabilities from a calibration. Then the formulas would be wrong without a
+    parametrization, probabilities from a calibration. Then the formulas would be wrong without a
     sign of it.
     """
     scores = points @ coef.T + intercept

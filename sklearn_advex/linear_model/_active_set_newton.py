@@ -17,7 +17,7 @@ _WORKING_SET_ACCURACY = 0.3
 class ActiveSetNewton:
     """Newton's method on the features in use, from orthant to orthant.
 
-    The robust objective is smooth while no coefficient changes sign. Each step therefore minimises
+    The robust objective is smooth while no coefficient changes sign. Each step therefore minimizes
     its second-order model over the coefficients that are non-zero or want to be, none of which may
     cross zero: those that would, end at exactly 0.0, and may leave it on the other side in a later
     step. A coefficient may cross where neither adversary nor penalty puts a kink at zero.
@@ -47,7 +47,7 @@ class ActiveSetNewton:
         self.verbose = verbose
 
     def solve(self, objective, point):
-        """Minimise an objective.
+        """Minimize an objective.
 
         Parameters
         ----------
@@ -106,7 +106,7 @@ class ActiveSetNewton:
                 if features.size < objective.n_features:
                     accuracy = max(accuracy, _WORKING_SET_ACCURACY * residual)
             before = n_iter
-            at, n_iter, status = working_set.minimise(at, accuracy, n_iter)
+            at, n_iter, status = working_set.minimize(at, accuracy, n_iter)
             if n_iter == before and status == "running":
                 status = "stalled"  # only rounding tells the residuals of the set and of all apart
 

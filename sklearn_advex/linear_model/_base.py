@@ -84,7 +84,6 @@ class BaseAdversarialLinearClassifier(
         "l1_ratio": [Interval(Real, 0, 1, closed="both")],
         "fit_intercept": ["boolean"],
         "class_weight": [dict, StrOptions({"balanced"}), None],
-        "multi_class": [StrOptions({"ovr"})],
         "solver": [StrOptions({"auto", *SOLVERS})],
         "tol": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
@@ -262,7 +261,7 @@ class BaseAdversarialLinearClassifier(
         return radii(scores, coef, unit)
 
     def _prepare(self, X, y, sample_weight):
-        """Validate the training data; the design, class positions and normalised row weights."""
+        """Validate the training data; the design, class positions and normalized row weights."""
         with _hints_for_bad_data():
             X, y = validate_data(self, X, y, accept_sparse="csr", dtype=_FLOATS)
         self.classes_ = check_classes(y)

@@ -17,8 +17,8 @@ def _spread(objective, weights):
     squares = objective.design.weighted_squares(weights)
     if not objective.fit_intercept:
         return squares
-    centre = objective.design.rmatvec(weights) ** 2 / weights.sum()
-    return np.maximum(squares - centre, _LEAST_SPREAD * squares)
+    center = objective.design.rmatvec(weights) ** 2 / weights.sum()
+    return np.maximum(squares - center, _LEAST_SPREAD * squares)
 
 
 class ConeProgram:

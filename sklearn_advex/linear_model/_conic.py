@@ -1,6 +1,6 @@
 """Convex quadratic programs over cones, solved by a primal-dual interior-point method.
 
-The program is to minimise ``x @ H @ x / 2 + c @ x`` plus what its blocks add: a cone demands that
+The program is to minimize ``x @ H @ x / 2 + c @ x`` plus what its blocks add: a cone demands that
 some linear functions of x lie in it, hinge rows add their weighted hinge losses. All of them take
 part in Newton's method through the few methods that `Orthant` documents.
 """
@@ -58,7 +58,7 @@ class Orthant:
         return _weighted_gram(self.G, self.multiplier / self.slack)
 
     def shift(self, center, last):
-        """Change of the force that centring asks for."""
+        """Change of the force that centering asks for."""
         return -(self.G.T @ (self._defect(center, last) / self.slack))
 
     def direction(self, dx, center, last):
@@ -116,13 +116,13 @@ class SecondOrderCone(Orthant):
         return (2.0 * np.outer(row, row) + _weighted_gram(self.G, signs)) / self.size**2
 
     def shift(self, center, last):
-        """Change of the force that centring asks for."""
-        return -(self.G.T @ self._centring(center, last))
+        """Change of the force that centering asks for."""
+        return -(self.G.T @ self._centering(center, last))
 
     def direction(self, dx, center, last):
         """Changes of slack and multiplier that go with a change of x."""
         change = self.G @ dx
-        return change, self._centring(center, last) - self._unscaled(self._unscaled(change))
+        return change, self._centering(center, last) - self._unscaled(self._unscaled(change))
 
     def longest_step(self, direction):
         """The step that ends at the boundary."""
@@ -136,7 +136,7 @@ class SecondOrderCone(Orthant):
     def _unscaled(self, v):
         return _boost(_reflected(self.axis), v) / self.size
 
-    def _centring(self, center, last):
+    def _centering(self, center, last):
         defect = -_jordan_product(self.scaled, self.scaled)
         defect[0] += center
         if last:
@@ -184,7 +184,7 @@ class HingeRows:
         return self.rows.gram(self.weights * self._rate())
 
     def shift(self, center, last):
-        """Change of the force that centring asks for."""
+        """Change of the force that centering asks for."""
         pull = self._pull(*self._defects(center, last))
         return self.rows.transposed(self.weights * self._rate() * pull)
 
@@ -254,8 +254,8 @@ class State:
     error: float = np.inf
 
 
-def minimise(hessian, linear, blocks, x, *, accuracy, max_iter, report=None):
-    """Minimise a convex quadratic function plus blocks.
+def minimize(hessian, linear, blocks, x, *, accuracy, max_iter, report=None):
+    """Minimize a convex quadratic function plus blocks.
 
     Mehrotra's predictor-corrector method (SIAM J. Optim. 1992), with one step length for x and the
     multipliers. It ends with the most accurate state that rounding errors let it see.
@@ -304,7 +304,7 @@ def _step(state, hessian, gradient, gap):
     """Take a step; False where rounding errors allow none."""
     blocks = state.blocks
     degree = sum(block.degree for block in blocks)
-    solve = factorised(hessian + sum(block.matrix() for block in blocks))
+    solve = factorized(hessian + sum(block.matrix() for block in blocks))
     if solve is None:
         return False
     center, last = 0.0, [None] * len(blocks)
@@ -327,7 +327,7 @@ def _weighted_gram(G, weights):
     return gram.toarray() if issparse(gram) else gram
 
 
-def factorised(matrix):
+def factorized(matrix):
     """A function that solves systems with a positive semidefinite matrix.
 
     None for a matrix that no rounding errors make of one.

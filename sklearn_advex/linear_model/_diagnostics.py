@@ -16,7 +16,7 @@ _PROBE_ITERATIONS = 25
 
 
 def warn_about(estimator, objectives, solutions):
-    """Warn of problems without a finite minimiser, short of convergence, or without features.
+    """Warn of problems without a finite minimizer, short of convergence, or without features.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def warn_about_path(estimator, solutions):
         warnings.warn(text, ConvergenceWarning, stacklevel=3)
     if separable:
         text = (
-            f"{len(separable)} of {len(solutions)} fits have no finite minimiser: the classes stay"
+            f"{len(separable)} of {len(solutions)} fits have no finite minimizer: the classes stay"
             " separable under every change that `epsilon` allows. Leave out the smallest epsilons,"
             " or set `alpha` > 0, for example 1e-4."
         )
@@ -84,7 +84,7 @@ def _separable(estimator, problems):
         remedies = f"Raise `epsilon` {by}, or set `alpha` > 0, for example 1e-4"
     return (
         "The classes stay separable under every change that `epsilon` allows, so without a penalty"
-        " the loss has no finite minimiser; fit stopped at a finite model that separates them."
+        " the loss has no finite minimizer; fit stopped at a finite model that separates them."
         f" {remedies}."
     )
 

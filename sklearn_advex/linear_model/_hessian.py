@@ -16,7 +16,7 @@ _LEAST_CURVATURE = 1e-280
 
 
 class DenseHessian:
-    """A Hessian held as a matrix; systems are solved by Cholesky's factorisation.
+    """A Hessian held as a matrix; systems are solved by Cholesky's factorization.
 
     Parameters
     ----------
@@ -41,10 +41,10 @@ class DenseHessian:
     def solve(self, kept, right, guess):
         """Solve the system of the variables `kept`; a singular one in the least-squares spirit."""
         if self._factored is None or not np.array_equal(kept, self._factored):
-            self._factor, self._factored = self._factorise(kept), kept
+            self._factor, self._factored = self._factorize(kept), kept
         return dpotrs(self._factor, right, lower=True)[0]
 
-    def _factorise(self, kept):
+    def _factorize(self, kept):
         ridge = _RELATIVE_RIDGE
         while True:
             system = self.matrix.T[kept[:, None], kept].T

@@ -6,7 +6,7 @@ from time import perf_counter
 import numpy as np
 
 from sklearn_advex.linear_model._cone_program import ConeProgram
-from sklearn_advex.linear_model._conic import HingeRows, minimise
+from sklearn_advex.linear_model._conic import HingeRows, minimize
 from sklearn_advex.linear_model._point import Certificate
 from sklearn_advex.linear_model._refinement import refine_hinge, refine_smooth
 from sklearn_advex.linear_model._solution import solution_at
@@ -23,7 +23,7 @@ _DAMPINGS = (1e-10, 1e-6, 1e-3, 1e-1, 10.0)
 # In the scale of features rows are taken to be curved by at least so much: a feature of rows that
 # are nearly flat would get a scale for which programs start far from their minimum.
 _LEAST_CURVATURE = 1e-4
-# Keeps the minimisers of a linear program bounded, in features that are scaled to size 1.
+# Keeps the minimizers of a linear program bounded, in features that are scaled to size 1.
 _LEAST_RIDGE = 1e-15
 # A step that does not lower the objective by more than rounding errors has to lower the residual
 # to this share.
@@ -55,7 +55,7 @@ class InteriorPoint:
         self.verbose = verbose
 
     def solve(self, objective, point):
-        """Minimise an objective.
+        """Minimize an objective.
 
         Parameters
         ----------
@@ -110,7 +110,7 @@ class InteriorPoint:
         program = ConeProgram(objective, objective.weights)
         x = program.inside(objective.point(np.zeros(objective.n_features), 0.0))
         rows = HingeRows(program, objective.weights[program.rows], x)
-        best, n_iter = minimise(
+        best, n_iter = minimize(
             np.diag(program.ridge + _LEAST_RIDGE),
             program.penalty,
             [*program.cones(x), rows],
@@ -166,7 +166,7 @@ class InteriorPoint:
             damped = hessian.copy()
             damped.flat[:: damped.shape[0] + 1] += damping * np.diag(hessian) + _LEAST_RIDGE
             x = program.inside(point)
-            best, _ = minimise(
+            best, _ = minimize(
                 damped,
                 gradient - damped @ start,
                 program.cones(x),

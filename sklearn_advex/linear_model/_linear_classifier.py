@@ -8,7 +8,7 @@ from sklearn_advex.linear_model._base import BaseAdversarialLinearClassifier
 class AdversarialLinearClassifier(BaseAdversarialLinearClassifier):
     r"""Linear classifier trained against an adversary, with a choice of losses.
 
-    For labels :math:`y_i \in \{-1, 1\}` it minimises the mean worst-case loss, plus a penalty:
+    For labels :math:`y_i \in \{-1, 1\}` it minimizes the mean worst-case loss, plus a penalty:
 
     .. math::
 
@@ -36,6 +36,8 @@ class AdversarialLinearClassifier(BaseAdversarialLinearClassifier):
     Only "linf" makes coefficients exactly 0.0 and thereby explanations concise; with the others an
     l1 penalty does.
 
+    More than two classes are learned one-vs-rest, a binary problem for each (section E of [1]_).
+
     Parameters
     ----------
     loss : {"log_loss", "hinge", "softplus_hinge"}, default="log_loss"
@@ -48,16 +50,14 @@ class AdversarialLinearClassifier(BaseAdversarialLinearClassifier):
         The norm of the perturbation set.
     alpha : float, default=1e-4
         Strength of the penalty on the coefficients. With 0 a smooth loss may have no finite
-        minimiser, and the hinge several.
+        minimizer, and the hinge several.
     l1_ratio : float, default=0.0
         Share of the l1 penalty, in [0, 1]: 0 is a ridge, 1 the lasso.
     fit_intercept : bool, default=True
-        Whether to fit an intercept. It is never penalised.
+        Whether to fit an intercept. It is never penalized.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, multiplied with `sample_weight`; "balanced" makes the classes weigh
         the same.
-    multi_class : {"ovr"}, default="ovr"
-        More than two classes are learned one against the rest (section E of [1]_).
     solver : {"auto", "active-set-newton", "interior-point"}, default="auto"
         "active-set-newton" needs a smooth loss and ``norm="linf"``. "interior-point" can solve
         everything: the hinge loss as the linear, quadratic or second-order cone program that it is,
@@ -111,7 +111,7 @@ class AdversarialLinearClassifier(BaseAdversarialLinearClassifier):
     Warns
     -----
     ConvergenceWarning
-        If the residual is above `tol` at the end, or if there is no finite minimiser.
+        If the residual is above `tol` at the end, or if there is no finite minimizer.
     UserWarning
         If `epsilon` or `alpha` is so large that all coefficients are 0.
 
@@ -130,7 +130,7 @@ class AdversarialLinearClassifier(BaseAdversarialLinearClassifier):
     :class:`~sklearn.calibration.CalibratedClassifierCV`, where probabilities are needed, and
     explain them with ``output="logit"``.
 
-    Without a penalty the hinge loss can have many minimisers; `fit` returns one from their middle,
+    Without a penalty the hinge loss can have many minimizers; `fit` returns one from their middle,
     which has more features than a corner would have.
 
     References
@@ -167,7 +167,6 @@ class AdversarialLinearClassifier(BaseAdversarialLinearClassifier):
         l1_ratio=0.0,
         fit_intercept=True,
         class_weight=None,
-        multi_class="ovr",
         solver="auto",
         tol=1e-8,
         max_iter=100,
@@ -182,7 +181,6 @@ class AdversarialLinearClassifier(BaseAdversarialLinearClassifier):
         self.l1_ratio = l1_ratio
         self.fit_intercept = fit_intercept
         self.class_weight = class_weight
-        self.multi_class = multi_class
         self.solver = solver
         self.tol = tol
         self.max_iter = max_iter

@@ -7,7 +7,7 @@ from sklearn_advex.linear_model._base import BaseAdversarialLinearClassifier
 class AdversarialLogisticRegression(BaseAdversarialLinearClassifier):
     r"""Logistic regression trained against an adversary who may change every feature a little.
 
-    For labels :math:`y_i \in \{-1, 1\}` it minimises the mean worst-case loss, plus a penalty:
+    For labels :math:`y_i \in \{-1, 1\}` it minimizes the mean worst-case loss, plus a penalty:
 
     .. math::
 
@@ -20,8 +20,9 @@ class AdversarialLogisticRegression(BaseAdversarialLinearClassifier):
     off the margin, so the inner maximum of adversarial training is exact (eq. 6 of [1]_) and the
     problem is convex. Features whose class means differ by little compared with `epsilon` get
     coefficients that are exactly 0.0, which makes explanations concise.
+    More than two classes are learned one-vs-rest, a binary problem for each (section E of [1]_).
 
-    ``epsilon=0`` is ordinary (penalised) logistic regression: the paper's n-model at ``alpha=0``,
+    ``epsilon=0`` is ordinary (penalized) logistic regression: the paper's n-model at ``alpha=0``,
     its l-model with parameter lambda at ``alpha=lambda, l1_ratio=1``.
 
     Parameters
@@ -30,24 +31,22 @@ class AdversarialLogisticRegression(BaseAdversarialLinearClassifier):
         Half-width of the change allowed to the adversary, in each feature's own units: one number
         for all features, one per feature, or for DataFrames a dict from column name to number that
         names every column. 0 means that a feature cannot be changed. One number only makes sense
-        for features on one scale: standardise first.
+        for features on one scale: standardize first.
     norm : {"linf", "l2", "l1"}, default="linf"
         The norm of the perturbation set: with "linf" every feature changes independently, "l2" and
         "l1" bound the length of the change as a whole. For them :math:`h(w)` is
         :math:`(\sum_j (\epsilon_j w_j)^2)^{1/2}` and :math:`\max_j \epsilon_j |w_j|`, and models
         are not concise unless `l1_ratio` makes them so.
     alpha : float, default=1e-4
-        Strength of the penalty on the coefficients. With 0 there may be no finite minimiser, see
+        Strength of the penalty on the coefficients. With 0 there may be no finite minimizer, see
         Notes.
     l1_ratio : float, default=0.0
         Share of the l1 penalty, in [0, 1]: 0 is a ridge, 1 the lasso.
     fit_intercept : bool, default=True
-        Whether to fit an intercept. It is never penalised.
+        Whether to fit an intercept. It is never penalized.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, multiplied with `sample_weight`; "balanced" makes the classes weigh
         the same.
-    multi_class : {"ovr"}, default="ovr"
-        More than two classes are learned one against the rest (section E of [1]_).
     solver : {"auto", "active-set-newton", "interior-point"}, default="auto"
         "auto" takes the best solver for the problem: "active-set-newton", Newton's method on the
         features in use, which needs ``norm="linf"``; else "interior-point", Newton's method with
@@ -98,7 +97,7 @@ class AdversarialLogisticRegression(BaseAdversarialLinearClassifier):
     Warns
     -----
     ConvergenceWarning
-        If the residual is above `tol` at the end, or if there is no finite minimiser.
+        If the residual is above `tol` at the end, or if there is no finite minimizer.
     UserWarning
         If `epsilon` or `alpha` is so large that all coefficients are 0.
 
@@ -112,9 +111,9 @@ class AdversarialLogisticRegression(BaseAdversarialLinearClassifier):
     Notes
     -----
     With ``alpha=0`` and classes that stay separable whatever the adversary does, larger
-    coefficients are always better and no finite minimiser exists. `fit` then stops at a model that
+    coefficients are always better and no finite minimizer exists. `fit` then stops at a model that
     separates the training data robustly, and warns. Where only some rows can be separated ever
-    further there is no finite minimiser either; then the coefficients end where the residual falls
+    further there is no finite minimizer either; then the coefficients end where the residual falls
     below `tol`, and say as much about `tol` as about the data. Any ``alpha > 0`` prevents both.
 
     From scikit-learn 1.9 on `set_callbacks` takes its callbacks, such as
@@ -149,7 +148,6 @@ class AdversarialLogisticRegression(BaseAdversarialLinearClassifier):
         l1_ratio=0.0,
         fit_intercept=True,
         class_weight=None,
-        multi_class="ovr",
         solver="auto",
         tol=1e-8,
         max_iter=100,
@@ -163,7 +161,6 @@ class AdversarialLogisticRegression(BaseAdversarialLinearClassifier):
         self.l1_ratio = l1_ratio
         self.fit_intercept = fit_intercept
         self.class_weight = class_weight
-        self.multi_class = multi_class
         self.solver = solver
         self.tol = tol
         self.max_iter = max_iter

@@ -184,15 +184,15 @@ class RobustObjective:
         return residual
 
     def products_worth_a_matrix(self, n_used):
-        """How many products with the Hessian take as long as to form and factorise its matrix.
+        """How many products with the Hessian take as long as to form and factorize its matrix.
 
         How many conjugate gradients will need is not known, but if they are given up after so many
         no step takes more than twice the time that the faster way takes.
         """
         if self.n_features > _LARGEST_DENSE_HESSIAN:
             return np.inf
-        factorisation = n_used**3 / 3
-        return (self.design.gram_cost(n_used) + factorisation) / self.design.product_cost
+        factorization = n_used**3 / 3
+        return (self.design.gram_cost(n_used) + factorization) / self.design.product_cost
 
     def hessian(self, curvature, signs, most_products=0):
         """Second derivatives within an orthant, intercept last.
@@ -329,8 +329,8 @@ class RobustObjective:
     def separates(self, point):
         """Whether every row is on its side by more than the adversary can undo.
 
-        Then, without a penalty, scaling the model up lowers the loss towards 0 for ever: the
-        objective has no finite minimiser.
+        Then, without a penalty, scaling the model up lowers the loss toward 0 for ever: the
+        objective has no finite minimizer.
         """
         if self.alpha > 0:
             return False

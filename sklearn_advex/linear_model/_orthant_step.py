@@ -35,7 +35,7 @@ def step_in_orthant(objective, at, signs, hessian):
     """
     free = with_intercept(signs != 0, objective.fit_intercept)
     walls = signs * objective.kinked
-    found = minimise_in_orthant(hessian, at.slope, at.point.coef, walls, free)
+    found = minimize_in_orthant(hessian, at.slope, at.point.coef, walls, free)
     if found is None:
         return None
     change, at_zero = found
@@ -54,8 +54,8 @@ def step_in_orthant(objective, at, signs, hessian):
     return None
 
 
-def minimise_in_orthant(hessian, gradient, coef, walls, free):
-    """Minimise ``gradient @ d + d @ hessian @ d / 2`` while no coefficient crosses a wall at zero.
+def minimize_in_orthant(hessian, gradient, coef, walls, free):
+    """Minimize ``gradient @ d + d @ hessian @ d / 2`` while no coefficient crosses a wall at zero.
 
     Block principal pivoting (Kim & Park, SIAM J. Sci. Comput. 2011): solve for the free variables,
     pin the coefficients that would cross at zero, free those pinned that would rather not be; one

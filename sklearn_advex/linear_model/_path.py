@@ -1,4 +1,4 @@
-"""Models along a path of epsilons, each starting from its more strongly attacked neighbour."""
+"""Models along a path of epsilons, each starting from its more strongly attacked neighbor."""
 
 from numbers import Integral
 from typing import NamedTuple
@@ -91,7 +91,7 @@ def epsilon_path(
     Warns
     -----
     ConvergenceWarning
-        If some models did not reach `tol`, or have no finite minimiser.
+        If some models did not reach `tol`, or have no finite minimizer.
 
     Examples
     --------

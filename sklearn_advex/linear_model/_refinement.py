@@ -3,7 +3,7 @@
 import numpy as np
 
 from sklearn_advex.linear_model._cone_program import ConeProgram
-from sklearn_advex.linear_model._conic import factorised
+from sklearn_advex.linear_model._conic import factorized
 from sklearn_advex.linear_model._point import Certificate
 from sklearn_advex.linear_model._solution import solution_at
 
@@ -100,7 +100,7 @@ def _smooth_step(objective, point):
     hessian[:d, :d] += program.scale[:, np.newaxis] * bend * program.scale
     gradient = expansion.slope
     used = np.flatnonzero(np.append(point.coef != 0, True))
-    solve = factorised(hessian[np.ix_(used, used)])
+    solve = factorized(hessian[np.ix_(used, used)])
     if solve is None:
         return None
     step = np.zeros(d + 1)

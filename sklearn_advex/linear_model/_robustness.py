@@ -40,7 +40,7 @@ def worst_gaps(scores, labels, coef, perturbation):
     Returns
     -------
     ndarray of shape (n_samples, n_classes)
-        Score of each class minus that of the row's class under the change that favours it most;
+        Score of each class minus that of the row's class under the change that favors it most;
         0 for the row's class itself.
     """
     reach = np.stack([perturbation.support(coef - own) for own in coef])
@@ -66,7 +66,7 @@ def stays(gaps, labels):
 
 
 def worst_rivals(gaps, labels):
-    """The class that each row can be pushed towards the furthest.
+    """The class that each row can be pushed toward the furthest.
 
     Parameters
     ----------

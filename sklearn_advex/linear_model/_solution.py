@@ -19,7 +19,7 @@ class Solution:
     n_iter : int
         Newton steps taken.
     status : {"converged", "separable", "max_iter", "stalled"}
-        Why the solver stopped; "separable" means that the objective has no finite minimiser.
+        Why the solver stopped; "separable" means that the objective has no finite minimizer.
     certificate : Certificate or None
         What the residual was computed with, where the objective is not smooth in each orthant.
     """

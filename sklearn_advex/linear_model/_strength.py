@@ -68,12 +68,12 @@ def epsilon_max(X, y, sample_weight=None, norm="linf"):
 
 
 def alpha_max(X, y, l1_ratio=1.0, sample_weight=None):
-    r"""The smallest `alpha` at which an l1-penalised model uses no feature at all.
+    r"""The smallest `alpha` at which an l1-penalized model uses no feature at all.
 
     For natural training (``epsilon=0``) it is :math:`\max_j \pi (1 - \pi) |m_j^+ - m_j^-|` divided
     by `l1_ratio`, with :math:`\pi` the weight of the positive class and :math:`m_j^\pm` the mean
     of feature j within each class; the largest over the one-vs-rest problems where there are more
-    than two classes. The intercept is not penalised.
+    than two classes. The intercept is not penalized.
 
     Parameters
     ----------

@@ -39,7 +39,7 @@ class WorkingSet:
         worth = self.objective.products_worth_a_matrix(features.size)
         self._by_products = worth >= _FEWEST_PRODUCTS
 
-    def minimise(self, at, accuracy, n_iter):
+    def minimize(self, at, accuracy, n_iter):
         """Take steps from a point, until the residual over the features of the set is small.
 
         Parameters
@@ -60,12 +60,12 @@ class WorkingSet:
             "running" where the accuracy was reached.
         """
         n_features = at.point.coef.size
-        at, n_iter, status = self._minimise(at.restrict(self.features), accuracy, n_iter)
+        at, n_iter, status = self._minimize(at.restrict(self.features), accuracy, n_iter)
         if self.features.size < n_features:
             at = self.whole.expand(at.point.among(n_features, self.features))
         return at, n_iter, status
 
-    def _minimise(self, at, accuracy, first):
+    def _minimize(self, at, accuracy, first):
         objective = self.objective
         last_residual, settled = np.inf, False
         for n_iter in range(first, self.max_iter + 1):

@@ -101,10 +101,10 @@ def feature_impact(A, groups):
     --------
     >>> from sklearn_advex.metrics import feature_impact
     >>> A = [[0.5, 0.0, 2.0], [0.0, -1.5, 1.0]]
-    >>> feature_impact(A, {"colour": [0, 1], "size": [2]}).to_dict()
-    {'colour': 1.0, 'size': 1.5}
-    >>> feature_impact(A, ["colour", "colour", "size"]).to_dict()
-    {'colour': 1.0, 'size': 1.5}
+    >>> feature_impact(A, {"color": [0, 1], "size": [2]}).to_dict()
+    {'color': 1.0, 'size': 1.5}
+    >>> feature_impact(A, ["color", "color", "size"]).to_dict()
+    {'color': 1.0, 'size': 1.5}
     """
     import pandas as pd  # loaded for those who ask for names, not by importing the package
 

@@ -25,13 +25,13 @@ from sklearn_advex.linear_model._strength import largest_epsilon
 from sklearn_advex.metrics import gini_index
 from sklearn_advex.model_selection._refit import most_concise
 
-_OWN = {"epsilon", "alpha", "warm_start"}
+_OWN = {"epsilon", "alpha", "norm", "solver", "warm_start"}
 
 
 class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
     """Adversarial logistic regression that chooses `epsilon` and `alpha` by cross-validation.
 
-    It fits a path of epsilons for every alpha and fold, each model from its neighbour, scores all
+    It fits a path of epsilons for every alpha and fold, each model from its neighbor, scores all
     of them on the rows left out, and keeps the most concise model whose accuracy is good enough,
     fitted on all rows. The choice is that of a `GridSearchCV` with ``scoring={"accuracy":
     "accuracy", "gini": gini_scorer}`` and ``refit=most_concise(max_drop)``, several times faster.
@@ -55,16 +55,10 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         mean accuracy, "best" the best mean accuracy.
     max_drop : float, default=0.01
         The accuracy that may be given up for conciseness.
-    norm : {"linf"}, default="linf"
-        The norm of the perturbation set.
     fit_intercept : bool, default=True
         Whether to fit an intercept.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes.
-    multi_class : {"ovr"}, default="ovr"
-        More than two classes are learned one against the rest.
-    solver : {"auto", "active-set-newton"}, default="auto"
-        The solver.
     tol : float, default=1e-8
         Largest residual that counts as converged.
     max_iter : int, default=100
@@ -77,9 +71,9 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
 
     Attributes
     ----------
-    epsilon_best_ : float
+    best_epsilon_ : float
         The chosen epsilon.
-    alpha_best_ : float
+    best_alpha_ : float
         The chosen alpha.
     epsilons_ : ndarray of shape (n_epsilons,)
         The epsilons of the grid.
@@ -113,7 +107,7 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
     objective_ : ndarray of shape (1,) or (n_classes,)
         Objective of the chosen model.
     n_iter_ : ndarray of int of shape (1,) or (n_classes,)
-        Newton steps that the chosen model took from its neighbour on the path.
+        Newton steps that the chosen model took from its neighbor on the path.
     feature_means_ : ndarray of shape (n_features,)
         Means of the training data.
     n_features_in_ : int
@@ -124,7 +118,7 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
     Warns
     -----
     ConvergenceWarning
-        If some models did not reach `tol`, or have no finite minimiser.
+        If some models did not reach `tol`, or have no finite minimizer.
 
     See Also
     --------
@@ -144,7 +138,7 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
     >>> X, y = load_breast_cancer(return_X_y=True)
     >>> X = StandardScaler().fit_transform(X)
     >>> model = AdversarialLogisticRegressionCV(epsilons=[0, 0.1, 0.2, 0.4]).fit(X, y)
-    >>> model.epsilon_best_, int((model.coef_ != 0).sum())
+    >>> model.best_epsilon_, int((model.coef_ != 0).sum())
     (0.2, 8)
     """
 
@@ -154,9 +148,6 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
             for name, constraint in AdversarialLogisticRegression._parameter_constraints.items()
             if name not in _OWN
         },
-        # What paths are made of: their grid, and the solver that follows them.
-        "norm": [StrOptions({"linf"})],
-        "solver": [StrOptions({"auto", "active-set-newton"})],
         "epsilons": [Interval(Integral, 1, None, closed="left"), "array-like"],
         "alphas": ["array-like"],
         "cv": ["cv_object"],
@@ -164,6 +155,8 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         "select": [StrOptions({"most_concise", "best"})],
         "max_drop": [Interval(Real, 0, None, closed="left")],
     }
+
+    norm = "linf"
 
     def __init__(
         self,
@@ -175,11 +168,8 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         scoring=("accuracy", "gini"),
         select="most_concise",
         max_drop=0.01,
-        norm="linf",
         fit_intercept=True,
         class_weight=None,
-        multi_class="ovr",
-        solver="auto",
         tol=1e-8,
         max_iter=100,
         n_jobs=None,
@@ -192,11 +182,8 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         self.scoring = scoring
         self.select = select
         self.max_drop = max_drop
-        self.norm = norm
         self.fit_intercept = fit_intercept
         self.class_weight = class_weight
-        self.multi_class = multi_class
-        self.solver = solver
         self.tol = tol
         self.max_iter = max_iter
         self.n_jobs = n_jobs
@@ -267,14 +254,14 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         self.rule_ = most_concise(self.max_drop if self.select == "most_concise" else 0.0)
         self.best_index_ = self.rule_(self.cv_results_)
         i_alpha, i_epsilon = divmod(self.best_index_, self.epsilons_.size)
-        self.alpha_best_ = float(self.alphas_[i_alpha])
-        self.epsilon_best_ = float(self.epsilons_[i_epsilon])
-        self.epsilon_ = self._resolve_epsilon(self.epsilon_best_)
+        self.best_alpha_ = float(self.alphas_[i_alpha])
+        self.best_epsilon_ = float(self.epsilons_[i_epsilon])
+        self.epsilon_ = self._resolve_epsilon(self.best_epsilon_)
         self.coefs_paths_ = np.array(
             [[[s.point.coef for s in problems] for problems in path] for path in paths]
         )
         perturbation = PERTURBATION_SETS[self.norm](self.epsilon_)
-        objectives = self._objectives(design, labels, weights, perturbation, self.alpha_best_)
+        objectives = self._objectives(design, labels, weights, perturbation, self.best_alpha_)
         self._keep(objectives, paths[i_alpha][i_epsilon], design.dtype)
 
 

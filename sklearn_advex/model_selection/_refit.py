@@ -26,7 +26,7 @@ def most_concise(max_drop=0.01, accuracy="accuracy", sparseness="gini"):
     accuracy : str, default="accuracy"
         Name in the search's `scoring` of the score to guard: the greater, the better.
     sparseness : str, default="gini"
-        Name in the search's `scoring` of the score to maximise.
+        Name in the search's `scoring` of the score to maximize.
 
     Returns
     -------

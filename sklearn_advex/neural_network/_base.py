@@ -33,7 +33,7 @@ from sklearn_advex.neural_network._checkpoint import find_run, resume_run
 from sklearn_advex.neural_network._data import (
     check_range,
     check_rows,
-    labelled_rows,
+    labeled_rows,
     resolve_clip,
 )
 from sklearn_advex.neural_network._device import resolve_device, seeded
@@ -334,7 +334,7 @@ class BaseAdversarialNetClassifier(
         self.epsilon_ = self._resolve_epsilon(self.epsilon)
         check_range(rows, resolve_clip(self.clip, self.n_features_in_))
         positions = known_positions(y, self.classes_, rows, _LATER_CLASSES)
-        return labelled_rows(rows, positions, self.classes_, sample_weight, self.class_weight)
+        return labeled_rows(rows, positions, self.classes_, sample_weight, self.class_weight)
 
     def _resolve_epsilon(self, epsilon):
         """One half-width per feature, from whatever shape."""

@@ -92,7 +92,7 @@ def find_run(estimator, rows):
     ----------
     estimator : AdversarialNetClassifier
         Whose `callbacks` may have a :class:`TrainingCheckpoint`.
-    rows : LabelledRows
+    rows : LabeledRows
         What it trains on.
 
     Returns

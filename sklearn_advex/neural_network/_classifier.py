@@ -54,7 +54,7 @@ class AdversarialNetClassifier(BaseAdversarialNetClassifier):
         one number per feature. None for data without bounds.
     alpha : float, default=0.0
         Weight of the l1 norm of the module's weights in the mean loss; the paper's lambda, for its
-        l1-regularised models. Parameters with one dimension (biases, scales) are not penalized.
+        l1-regularized models. Parameters with one dimension (biases, scales) are not penalized.
     epsilon_warmup : float, default=0.0
         Share of the training steps over which the attack grows linearly from nothing to `epsilon`.
     max_epochs : int, default=10
@@ -263,7 +263,7 @@ class AdversarialCNNClassifier(BaseAdversarialNetClassifier):
         one number per feature. None for data without bounds.
     alpha : float, default=0.0
         Weight of the l1 norm of the module's weights in the mean loss; the paper's lambda, for its
-        l1-regularised models. Parameters with one dimension (biases, scales) are not penalized.
+        l1-regularized models. Parameters with one dimension (biases, scales) are not penalized.
     epsilon_warmup : float, default=0.0
         Share of the training steps over which the attack grows linearly from nothing to `epsilon`.
     max_epochs : int, default=10

@@ -11,7 +11,7 @@ from sklearn_advex._utils._class_targets import check_row_weights, weight_per_cl
 from sklearn_advex._utils._frames import row_shape
 
 
-class LabelledRows(NamedTuple):
+class LabeledRows(NamedTuple):
     """What a network is trained on.
 
     Attributes
@@ -107,7 +107,7 @@ def resolve_clip(clip, n_features):
     return low, high
 
 
-def labelled_rows(rows, positions, classes, sample_weight, class_weight):
+def labeled_rows(rows, positions, classes, sample_weight, class_weight):
     """Give rows the product of both kinds of weights.
 
     Parameters
@@ -122,10 +122,10 @@ def labelled_rows(rows, positions, classes, sample_weight, class_weight):
 
     Returns
     -------
-    LabelledRows
+    LabeledRows
     """
     weight = check_row_weights(sample_weight, rows)
     weight *= weight_per_class(class_weight, classes, positions, weight)[positions]
     if not weight.any():
         raise ValueError("sample_weight and class_weight must be above 0 for at least one row.")
-    return LabelledRows(rows, positions, (weight / weight.mean()).astype(np.float32))
+    return LabeledRows(rows, positions, (weight / weight.mean()).astype(np.float32))

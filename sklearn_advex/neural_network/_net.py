@@ -18,7 +18,7 @@ from sklearn_advex.neural_network._modules import class_logits
 _METRICS = (("loss", True), ("accuracy", False))  # and whether less of it is better
 
 
-class LabelledTensors(NamedTuple):
+class LabeledTensors(NamedTuple):
     """Inputs, labels and weights, all on the device that trains on them.
 
     Attributes
@@ -44,16 +44,16 @@ class LabelledTensors(NamedTuple):
 
         Returns
         -------
-        LabelledTensors
+        LabeledTensors
         """
-        return LabelledTensors(*(part[rows.to(part.device)] for part in self))
+        return LabeledTensors(*(part[rows.to(part.device)] for part in self))
 
 
 class TrainingData(NamedTuple):
     """What the net trains on, and what it is watched on (None where there is none)."""
 
-    train: LabelledTensors
-    valid: LabelledTensors | None
+    train: LabeledTensors
+    valid: LabeledTensors | None
 
 
 class Batch(tuple):
@@ -98,7 +98,7 @@ class BatchIterator:
 
     Parameters
     ----------
-    data : LabelledTensors
+    data : LabeledTensors
     batch_size : int
         Rows of a batch; the last may have fewer, or one more: a batch of a single row would have no
         batch statistics.
@@ -226,7 +226,7 @@ class AdversarialNet(NeuralNetClassifier):
 
         Parameters
         ----------
-        dataset : LabelledTensors or Dataset
+        dataset : LabeledTensors or Dataset
         training : bool, default=False
             Whether to shuffle.
 
@@ -234,7 +234,7 @@ class AdversarialNet(NeuralNetClassifier):
         -------
         iterator
         """
-        if isinstance(dataset, LabelledTensors):
+        if isinstance(dataset, LabeledTensors):
             return BatchIterator(dataset, self.batch_size, shuffle=training)
         return super().get_iterator(dataset, training)
 
@@ -374,7 +374,7 @@ class AdversarialNet(NeuralNetClassifier):
             with torch.no_grad():
                 self._record(part, "clean", logits_of(X), y)
             X = self._perturb(logits_of, X, y)(X, y, scale)
-        return Batch(LabelledTensors(X, y, batch.weight)), "adversarial"
+        return Batch(LabeledTensors(X, y, batch.weight)), "adversarial"
 
     def _perturb(self, logits_of, X, y):
         """The attack as it is fastest for a batch."""

@@ -8,7 +8,7 @@ from torch import nn
 
 from sklearn_advex.neural_network._device import resolve_precision
 from sklearn_advex.neural_network._modules import build_module
-from sklearn_advex.neural_network._net import AdversarialNet, LabelledTensors, TrainingData
+from sklearn_advex.neural_network._net import AdversarialNet, LabeledTensors, TrainingData
 from sklearn_advex.neural_network._progress import TrainingProgress
 from sklearn_advex.neural_network._schedules import LR_SCHEDULES
 
@@ -88,7 +88,7 @@ def training_data(rows, layout, device, validation_fraction, seed):
 
     Parameters
     ----------
-    rows : LabelledRows
+    rows : LabeledRows
     layout : RowLayout
     device : torch.device
     validation_fraction : float or None
@@ -100,7 +100,7 @@ def training_data(rows, layout, device, validation_fraction, seed):
     -------
     TrainingData
     """
-    data = LabelledTensors(
+    data = LabeledTensors(
         layout.arrange(torch.from_numpy(rows.X)).contiguous().to(device),
         torch.from_numpy(rows.y).to(device),
         torch.from_numpy(rows.weight).to(device),

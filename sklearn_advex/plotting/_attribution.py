@@ -10,7 +10,7 @@ from sklearn_advex.attribution import explain
 from sklearn_advex.plotting._columns import check_names, describe_columns
 from sklearn_advex.plotting._style import (
     BLUE,
-    GREY,
+    GRAY,
     VERMILION,
     decimals_for,
     literal,
@@ -171,9 +171,9 @@ class AttributionDisplay:
         ax, self.figure_ = new_axes(self, ax, figsize=(7.5, 1.3 + 0.36 * len(lengths)))
         self.ax_ = ax
         positions = np.arange(len(lengths))
-        colours = np.where(lengths < 0, VERMILION, BLUE).astype(object)
-        colours[top:] = GREY
-        self.bars_ = ax.barh(positions, lengths, color=colours)
+        colors = np.where(lengths < 0, VERMILION, BLUE).astype(object)
+        colors[top:] = GRAY
+        self.bars_ = ax.barh(positions, lengths, color=colors)
         decimals = decimals_for(lengths)
         self.bar_labels_ = ax.bar_label(
             self.bars_, [signed(length, decimals) for length in lengths], padding=3

@@ -8,7 +8,7 @@ from sklearn_advex.attribution import explain
 from sklearn_advex.metrics import feature_value_impact
 from sklearn_advex.plotting._columns import check_names, describe_columns
 from sklearn_advex.plotting._style import (
-    MODEL_COLOURS,
+    MODEL_COLORS,
     new_axes,
     require_matplotlib,
     wrapped,
@@ -227,7 +227,7 @@ class FeatureImpactDisplay:
                 positions + (i - (n_models - 1) / 2) * thickness,
                 shown[name],
                 height=thickness,
-                color=MODEL_COLOURS[(i + (n_models == 1)) % len(MODEL_COLOURS)],
+                color=MODEL_COLORS[(i + (n_models == 1)) % len(MODEL_COLORS)],
                 label=wrapped(name),
             )
             for i, name in enumerate(shown)

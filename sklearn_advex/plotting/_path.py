@@ -6,8 +6,8 @@ from sklearn_advex._utils._counts import check_count
 from sklearn_advex._utils._pipeline import encoded_feature_names, last_step_of
 from sklearn_advex.plotting._columns import check_names
 from sklearn_advex.plotting._style import (
-    GREY,
-    MODEL_COLOURS,
+    GRAY,
+    MODEL_COLORS,
     new_axes,
     require_matplotlib,
     wrapped,
@@ -17,7 +17,7 @@ from sklearn_advex.plotting._style import (
 _MOST_COUNTS = 20
 # Height of a line of the labels in points, with what the layout may take off the axes.
 _LINE_HEIGHT = 15
-_COLOURS = [colour for colour in MODEL_COLOURS if colour != GREY]
+_COLORS = [color for color in MODEL_COLORS if color != GRAY]
 
 
 class PathDisplay:
@@ -105,7 +105,7 @@ class PathDisplay:
         feature_names : array-like of shape (n_features,), default=None
             Names of the columns that the model sees; None takes those of the data.
         top : int, default=7
-            How many features get a colour and a label: those with the largest coefficients in the
+            How many features get a color and a label: those with the largest coefficients in the
             chosen model.
         ax : matplotlib.axes.Axes, default=None
             Axes to draw on; None makes a figure.
@@ -138,9 +138,9 @@ class PathDisplay:
         names = encoded_feature_names(model, getattr(chosen, "feature_names_in_", None))
         display = cls(
             chosen.epsilons_,
-            _coefs_towards(target, chosen),
+            _coefs_toward(target, chosen),
             epsilon_max=chosen.epsilon_max_,
-            epsilon_best=chosen.epsilon_best_,
+            epsilon_best=chosen.best_epsilon_,
             feature_names=names if feature_names is None else feature_names,
             target=target,
         )
@@ -166,7 +166,7 @@ class PathDisplay:
         feature_names : array-like of shape (n_features,), default=None
             Names of the features; None stands for "x0", "x1", ...
         top : int, default=7
-            How many features get a colour and a label: those with the largest coefficients on
+            How many features get a color and a label: those with the largest coefficients on
             average over the path.
         ax : matplotlib.axes.Axes, default=None
             Axes to draw on; None makes a figure.
@@ -208,7 +208,7 @@ class PathDisplay:
         ax : matplotlib.axes.Axes, default=None
             Axes to draw on; None makes a figure.
         top : int, default=7
-            How many features get a colour and a label.
+            How many features get a color and a label.
 
         Returns
         -------
@@ -232,15 +232,15 @@ class PathDisplay:
         ax, self.figure_ = new_axes(self, ax, figsize=(7.5, 5))
         self.ax_ = ax
         _scale_axis(ax, x)
-        labelled = self._strongest(coefs, x * unit, top)
-        self.lines_ = self._draw_lines(x, coefs, labelled)
+        labeled = self._strongest(coefs, x * unit, top)
+        self.lines_ = self._draw_lines(x, coefs, labeled)
         self.counts_ = self._draw_counts(x, np.count_nonzero(coefs, axis=1))
         self.best_, self.legend_ = self._draw_best(unit)
-        self.labels_ = self._draw_labels(x, coefs[0], labelled, names)
+        self.labels_ = self._draw_labels(x, coefs[0], labeled, names)
         ax.spines[["top", "left"]].set_visible(False)
         ax.yaxis.set(ticks_position="right", label_position="right")
-        towards = "" if self.target is None else f" (above 0: for class {wrapped(self.target)})"
-        ax.set_ylabel(f"coefficient{towards}")
+        toward = "" if self.target is None else f" (above 0: for class {wrapped(self.target)})"
+        ax.set_ylabel(f"coefficient{toward}")
         ax.set_xlabel("epsilon / epsilon_max" if self.epsilon_max else "epsilon")
         return self
 
@@ -253,11 +253,11 @@ class PathDisplay:
         strongest = np.argsort(-strength, kind="stable")[:top]
         return strongest[strength[strongest] > 0]
 
-    def _draw_lines(self, x, coefs, labelled):
+    def _draw_lines(self, x, coefs, labeled):
         self.ax_.axhline(0, color="black", linewidth=0.8)
-        lines = self.ax_.plot(x, coefs, color=GREY, linewidth=0.8, alpha=0.6)
-        for rank, j in enumerate(labelled):
-            lines[j].set(color=_COLOURS[rank % len(_COLOURS)], linewidth=1.8, alpha=1, zorder=3)
+        lines = self.ax_.plot(x, coefs, color=GRAY, linewidth=0.8, alpha=0.6)
+        for rank, j in enumerate(labeled):
+            lines[j].set(color=_COLORS[rank % len(_COLORS)], linewidth=1.8, alpha=1, zorder=3)
         return lines
 
     def _draw_counts(self, x, counts):
@@ -283,11 +283,11 @@ class PathDisplay:
         )
         return best, self.ax_.legend(handles=[best], fontsize="small")
 
-    def _draw_labels(self, x, starts, labelled, names):
+    def _draw_labels(self, x, starts, labeled, names):
         """Names to the left of the lines, apart from each other, tied to where the lines start."""
         low, high = self.ax_.get_ylim()
         height = 72 * self.ax_.get_window_extent().height / self.figure_.dpi
-        heights = _spread(starts[labelled], (high - low) * _LINE_HEIGHT / height, low, high)
+        heights = _spread(starts[labeled], (high - low) * _LINE_HEIGHT / height, low, high)
         return [
             self.ax_.annotate(
                 wrapped(names[j], lines=1),
@@ -300,7 +300,7 @@ class PathDisplay:
                 va="center",
                 arrowprops={"arrowstyle": "-", "color": self.lines_[j].get_color(), "lw": 0.6},
             )
-            for j, at in zip(labelled, heights, strict=True)
+            for j, at in zip(labeled, heights, strict=True)
         ]
 
 
@@ -327,9 +327,9 @@ def _check_target(target, classes):
     return target
 
 
-def _coefs_towards(target, model):
+def _coefs_toward(target, model):
     """Coefficients that speak for a class, at each epsilon and the chosen alpha."""
-    coefs = model.coefs_paths_[model.alphas_.tolist().index(model.alpha_best_)]
+    coefs = model.coefs_paths_[model.alphas_.tolist().index(model.best_alpha_)]
     position = model.classes_.tolist().index(target)
     if len(model.classes_) > 2:
         return coefs[:, position]
@@ -346,7 +346,7 @@ def _scale_axis(ax, x):
 
 
 def _spread(heights, gap, low, high):
-    """Move heights apart until neighbours are a gap apart, in their order and within bounds."""
+    """Move heights apart until neighbors are a gap apart, in their order and within bounds."""
     order = np.argsort(heights, kind="stable")
     steps = gap * np.arange(order.size)
     up = np.maximum.accumulate(np.maximum(heights[order], low) - steps) + steps

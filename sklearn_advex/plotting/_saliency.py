@@ -9,7 +9,7 @@ from sklearn_advex.attribution import explain
 from sklearn_advex.metrics import gini_index
 from sklearn_advex.plotting._style import require_matplotlib, wrapped
 
-# The strongest pixels, this share of all, take the ends of the colours: else one pixel of one map
+# The strongest pixels, this share of all, take the ends of the colors: else one pixel of one map
 # decides how faint all others are.
 _SATURATED_SHARE = 0.005
 
@@ -144,9 +144,9 @@ class SaliencyDisplay:
         axes : ndarray of matplotlib.axes.Axes of shape (n_samples, 1 + n_models), default=None
             Axes to draw on; None makes a figure.
         cmap : str or matplotlib.colors.Colormap, default="RdBu"
-            Colours of the maps, with zero in the middle.
+            Colors of the maps, with zero in the middle.
         image_cmap : str or matplotlib.colors.Colormap, default="gray"
-            Colours of images that do not have three channels.
+            Colors of images that do not have three channels.
 
         Returns
         -------
@@ -189,7 +189,7 @@ class SaliencyDisplay:
         if images.ndim == 4 and images.shape[3] != 3:
             images = images.mean(axis=3)
         low, high = images.min(), images.max()
-        if images.ndim == 4:  # matplotlib takes colours between 0 and 1
+        if images.ndim == 4:  # matplotlib takes colors between 0 and 1
             images, low, high = (images - low) / ((high - low) or 1.0), 0.0, 1.0
         self.images_ = [
             ax.imshow(image, cmap=cmap, vmin=low, vmax=high)
@@ -227,7 +227,7 @@ def _new_grid(shape):
 
 
 def _shared_limit(maps):
-    """The size of an attribution at the end of the colours."""
+    """The size of an attribution at the end of the colors."""
     magnitudes = np.abs(np.concatenate([np.ravel(saliency) for saliency in maps]))
     return np.quantile(magnitudes, 1.0 - _SATURATED_SHARE) or magnitudes.max() or 1.0
 

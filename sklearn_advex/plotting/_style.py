@@ -1,13 +1,13 @@
-"""What the displays share: axes, colours, labels."""
+"""What the displays share: axes, colors, labels."""
 
 from math import floor, log10
 from textwrap import wrap
 
-# From the palette of Okabe and Ito, told apart by colour-blind readers too.
-BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#999999"
+# From the palette of Okabe and Ito, told apart by color-blind readers too.
+BLUE, VERMILION, GRAY = "#0072B2", "#D55E00", "#999999"
 
-#: One colour per model, in this order.
-MODEL_COLOURS = (GREY, BLUE, "#E69F00", "#009E73", "#CC79A7", VERMILION, "#56B4E9", "#000000")
+#: One color per model, in this order.
+MODEL_COLORS = (GRAY, BLUE, "#E69F00", "#009E73", "#CC79A7", VERMILION, "#56B4E9", "#000000")
 
 _MOST_DECIMALS = 6
 

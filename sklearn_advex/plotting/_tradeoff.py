@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 
 from sklearn_advex.plotting._style import (
-    GREY,
+    GRAY,
     VERMILION,
     literal,
     new_axes,
@@ -200,7 +200,7 @@ class TradeoffDisplay:
         return self.ax_.axvspan(
             best_accuracy - self.max_drop,
             best_accuracy,
-            color=GREY,
+            color=GRAY,
             alpha=0.2,
             linewidth=0,
             label=f"at most {self.max_drop:g} below the best",

@@ -1,4 +1,4 @@
-"""The comparison of natural, regularised and adversarially trained models in one table."""
+"""The comparison of natural, regularized and adversarially trained models in one table."""
 
 import numpy as np
 from sklearn.metrics import accuracy_score

@@ -599,10 +599,10 @@ def test_single_row():
 def mixed():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(
-        {"colour": rng.choice(["red", "blue", "green"], 50), "size": rng.normal(size=50)},
+        {"color": rng.choice(["red", "blue", "green"], 50), "size": rng.normal(size=50)},
         index=[f"row{i}" for i in range(50)],
     )
-    return frame, np.where((frame["colour"] == "red") ^ (frame["size"] > 0), "yes", "no")
+    return frame, np.where((frame["color"] == "red") ^ (frame["size"] > 0), "yes", "no")
 
 
 @pytest.mark.parametrize("sparse_threshold", [0.0, 1.0])
@@ -610,7 +610,7 @@ def mixed():
 def test_pipeline(mixed, sparse_threshold, nested):
     frame, y = mixed
     encoder = make_column_transformer(
-        (OneHotEncoder(), ["colour"]),
+        (OneHotEncoder(), ["color"]),
         (StandardScaler(), ["size"]),
         sparse_threshold=sparse_threshold,
     )
@@ -619,9 +619,9 @@ def test_pipeline(mixed, sparse_threshold, nested):
     pipeline = make_pipeline(*steps).fit(frame, y)
     A = explain(pipeline, frame, target="yes", groups=None)
     assert A.columns.tolist() == [
-        "onehotencoder__colour_blue",
-        "onehotencoder__colour_green",
-        "onehotencoder__colour_red",
+        "onehotencoder__color_blue",
+        "onehotencoder__color_green",
+        "onehotencoder__color_red",
         "standardscaler__size",
     ]
     pd.testing.assert_index_equal(A.index, frame.index)
@@ -635,10 +635,10 @@ def test_pipeline(mixed, sparse_threshold, nested):
 
 def test_names_pass_through_nested_pipelines(mixed):
     frame, y = mixed
-    encoder = make_column_transformer((OneHotEncoder(sparse_output=False), ["colour"]))
+    encoder = make_column_transformer((OneHotEncoder(sparse_output=False), ["color"]))
     pipeline = make_pipeline(encoder, make_pipeline(StandardScaler(), LogisticRegression()))
     A = explain(pipeline.fit(frame, y), frame, groups=None)
-    assert A.columns[0] == "onehotencoder__colour_blue"
+    assert A.columns[0] == "onehotencoder__color_blue"
 
 
 def test_pipeline_keeps_frames_that_its_steps_return(mixed):

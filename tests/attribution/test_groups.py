@@ -30,7 +30,7 @@ from sklearn_advex._utils._origins import column_origins
 from sklearn_advex.attribution import explain
 from sklearn_advex.linear_model import AdversarialLogisticRegression
 
-COLOURS, SIZES, NUMBERS = ["colour", "shape"], ["size"], ["height", "weight"]
+COLORS, SIZES, NUMBERS = ["color", "shape"], ["size"], ["height", "weight"]
 
 
 @pytest.fixture(scope="module")
@@ -41,14 +41,14 @@ def mixed():
     frame = pd.DataFrame(
         {
             "height": np.where(rng.random(n) < 0.1, np.nan, rng.normal(size=n)),
-            "colour": rng.choice(["red", "blue", "green", "pink"], n, p=[0.5, 0.3, 0.17, 0.03]),
+            "color": rng.choice(["red", "blue", "green", "pink"], n, p=[0.5, 0.3, 0.17, 0.03]),
             "weight": np.where(rng.random(n) < 0.1, np.nan, rng.normal(size=n)),
             "size": rng.choice(["s", "m", "l"], n),
             "shape": rng.choice(["round", "flat"], n),
         },
         index=[f"row{i}" for i in range(n)],
     )
-    score = frame["height"].fillna(0) + (frame["colour"] == "red") - (frame["shape"] == "flat")
+    score = frame["height"].fillna(0) + (frame["color"] == "red") - (frame["shape"] == "flat")
     return frame, (score + rng.normal(scale=0.3, size=n) > 0).to_numpy()
 
 
@@ -75,26 +75,26 @@ def by_changing(transformer, frame):
 
 ENCODERS = {
     "one-hot and numbers": make_column_transformer(
-        (OneHotEncoder(), [*COLOURS, *SIZES]), (numeric(StandardScaler()), NUMBERS)
+        (OneHotEncoder(), [*COLORS, *SIZES]), (numeric(StandardScaler()), NUMBERS)
     ),
     "in another order": make_column_transformer(
-        (numeric(), NUMBERS[::-1]), (OrdinalEncoder(), SIZES + COLOURS[::-1])
+        (numeric(), NUMBERS[::-1]), (OrdinalEncoder(), SIZES + COLORS[::-1])
     ),
     "dropped and rare categories": make_column_transformer(
-        (OneHotEncoder(drop="first", min_frequency=0.1), COLOURS),
+        (OneHotEncoder(drop="first", min_frequency=0.1), COLORS),
         (OneHotEncoder(drop="if_binary", max_categories=2, handle_unknown="ignore"), SIZES),
-        (OneHotEncoder(feature_name_combiner=lambda column, category: str(category)), COLOURS),
+        (OneHotEncoder(feature_name_combiner=lambda column, category: str(category)), COLORS),
     ),
     "selected after encoding": make_pipeline(
         make_column_transformer(
-            (OneHotEncoder(sparse_output=False), [*COLOURS, *SIZES]), (numeric(), NUMBERS)
+            (OneHotEncoder(sparse_output=False), [*COLORS, *SIZES]), (numeric(), NUMBERS)
         ),
         VarianceThreshold(0.05),
         MaxAbsScaler(),
         SelectKBest(k=6),
     ),
     "remainder passes": make_column_transformer(
-        (OneHotEncoder(sparse_output=False), slice("colour", "colour")),
+        (OneHotEncoder(sparse_output=False), slice("color", "color")),
         ("drop", ["size", "shape"]),
         remainder="passthrough",
     ),
@@ -110,7 +110,7 @@ ENCODERS = {
         (OneHotEncoder(), [False, True, False, True, True]), (KNNImputer(), lambda X: ["weight"])
     ),
     "text in one column": make_column_transformer(
-        (CountVectorizer(analyzer="char"), "colour"), (OneHotEncoder(), ["size"])
+        (CountVectorizer(analyzer="char"), "color"), (OneHotEncoder(), ["size"])
     ),
     "mixing of one column": make_column_transformer(
         (make_pipeline(SimpleImputer(), PolynomialFeatures(3, include_bias=False)), ["height"]),
@@ -123,10 +123,10 @@ ENCODERS = {
     "nested": make_column_transformer(
         (
             make_column_transformer(
-                (make_union(OneHotEncoder(), make_pipeline(OrdinalEncoder())), ["colour"]),
+                (make_union(OneHotEncoder(), make_pipeline(OrdinalEncoder())), ["color"]),
                 (TargetEncoder(), ["shape"]),
             ),
-            COLOURS,
+            COLORS,
         ),
         (make_pipeline(SimpleImputer(), SplineTransformer(), StandardScaler()), NUMBERS),
     ),
@@ -146,7 +146,7 @@ ENCODERS = {
     ),
     "frames between the steps": make_pipeline(
         make_column_transformer(
-            (OneHotEncoder(sparse_output=False), COLOURS), (SimpleImputer(), NUMBERS)
+            (OneHotEncoder(sparse_output=False), COLORS), (SimpleImputer(), NUMBERS)
         ),
         StandardScaler(),
         RFE(LogisticRegression(), n_features_to_select=4),
@@ -262,7 +262,7 @@ def test_polars(mixed):
     frame, y = mixed
     X = pl.DataFrame({name: frame[name].to_numpy() for name in frame})
     pipeline = make_pipeline(
-        make_column_transformer((OneHotEncoder(), ["colour"]), (SimpleImputer(), ["height"])),
+        make_column_transformer((OneHotEncoder(), ["color"]), (SimpleImputer(), ["height"])),
         LogisticRegression(),
     ).fit(frame, y)
     np.testing.assert_array_equal(explain(pipeline, X), explain(pipeline, frame))
@@ -282,10 +282,10 @@ def test_frozen_parts(mixed, pipeline):
 
 def test_nested_pipelines(mixed):
     frame, y = mixed
-    head = make_column_transformer((OneHotEncoder(), COLOURS), remainder="drop")
+    head = make_column_transformer((OneHotEncoder(), COLORS), remainder="drop")
     inner = make_pipeline(MaxAbsScaler(), make_pipeline("passthrough", LogisticRegression()))
     A = explain(make_pipeline(head, inner).fit(frame, y), frame)
-    assert A.columns[A.any()].tolist() == COLOURS
+    assert A.columns[A.any()].tolist() == COLORS
 
 
 def test_texts_have_no_columns_to_go_back_to():

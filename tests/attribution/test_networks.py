@@ -158,7 +158,7 @@ def table():
     return np.random.default_rng(2).normal(size=(30, 4)).astype(np.float32)
 
 
-# shap sets up its colours when it is imported, in a way that matplotlib is about to deprecate; its
+# shap sets up its colors when it is imported, in a way that matplotlib is about to deprecate; its
 # hooks need modules that do not write to their input.
 @pytest.mark.filterwarnings("ignore:The set_(bad|over|under) function:PendingDeprecationWarning")
 @pytest.mark.parametrize("output", ["logit", "probability"])

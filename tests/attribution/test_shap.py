@@ -26,7 +26,7 @@ def iris():
     return load_iris(return_X_y=True)
 
 
-# shap sets up its colours when it is imported, in a way that matplotlib is about to deprecate.
+# shap sets up its colors when it is imported, in a way that matplotlib is about to deprecate.
 @pytest.mark.filterwarnings("ignore:The set_(bad|over|under) function:PendingDeprecationWarning")
 @pytest.mark.parametrize("data", ["cancer", "iris"])
 @pytest.mark.parametrize(
@@ -144,13 +144,13 @@ def test_float32_and_batches(cancer):
 def test_background_of_a_pipeline_is_like_its_input():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(
-        {"colour": rng.choice(["red", "blue", "green"], 60), "size": rng.normal(size=60)}
+        {"color": rng.choice(["red", "blue", "green"], 60), "size": rng.normal(size=60)}
     )
-    y = (frame["colour"] == "red") ^ (frame["size"] > 0.5)
-    head = make_column_transformer((OneHotEncoder(), ["colour"]), (StandardScaler(), ["size"]))
+    y = (frame["color"] == "red") ^ (frame["size"] > 0.5)
+    head = make_column_transformer((OneHotEncoder(), ["color"]), (StandardScaler(), ["size"]))
     pipeline = make_pipeline(head, LogisticRegression()).fit(frame, y)
     A = explain(pipeline, frame, method="shap", target=True, baseline=frame[:20])
-    assert A.columns.tolist() == ["colour", "size"]
+    assert A.columns.tolist() == ["color", "size"]
     F = pipeline.predict_proba(frame)[:, 1]
     np.testing.assert_allclose(A.sum(axis=1), F - F[:20].mean(), atol=1e-12)
 

@@ -111,7 +111,7 @@ def test_search_can_be_repeated_and_grows_with_its_length(cancer):
     assert not attribution_stability(model, X, y, output="probability", epsilon=0.0).change.any()
 
 
-def test_adversarial_training_stabilises(cancer):
+def test_adversarial_training_stabilizes(cancer):
     X, y = cancer
     for output in ("loss", "logit", "probability"):
         natural, adversarial = (
@@ -148,8 +148,8 @@ def test_pipelines_and_sparse_rows(cancer):
     direct = attribution_stability(pipeline[-1], pipeline[:-1].transform(X), y, epsilon=0.1)
     change = attribution_stability(pipeline, X, y, epsilon=0.1).change
     np.testing.assert_array_equal(change, direct.change)
-    frame = pd.DataFrame({"colour": np.where(X[:, 0] > 0, "red", "blue")})
-    encoder = make_column_transformer((OneHotEncoder(), ["colour"]), sparse_threshold=1.0)
+    frame = pd.DataFrame({"color": np.where(X[:, 0] > 0, "red", "blue")})
+    encoder = make_column_transformer((OneHotEncoder(), ["color"]), sparse_threshold=1.0)
     pipeline = make_pipeline(encoder, LogisticRegression()).fit(frame, y)
     assert attribution_stability(pipeline, frame, y, epsilon=0.1).exact
     rows = sparse.csr_array(X)

@@ -52,15 +52,15 @@ def iris():
 def mixed():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(
-        {"colour": rng.choice(["red", "blue", "green"], 60), "size": rng.normal(size=60)},
+        {"color": rng.choice(["red", "blue", "green"], 60), "size": rng.normal(size=60)},
         index=[f"row{i}" for i in range(60)],
     )
-    return frame, (frame["colour"] == "red") ^ (frame["size"] > 0.5)
+    return frame, (frame["color"] == "red") ^ (frame["size"] > 0.5)
 
 
 def encoder(sparse_output=True):
     return make_column_transformer(
-        (OneHotEncoder(sparse_output=sparse_output), ["colour"]), (StandardScaler(), ["size"])
+        (OneHotEncoder(sparse_output=sparse_output), ["color"]), (StandardScaler(), ["size"])
     )
 
 
@@ -106,7 +106,7 @@ def test_set_output(mixed, kind):
     transformer = AttributionTransformer(pipeline).set_output(transform=kind)
     A = transformer.fit(X, y).transform(X)
     assert isinstance(A, pd.DataFrame if kind == "pandas" else pl.DataFrame)
-    assert list(A.columns) == ["colour", "size"]
+    assert list(A.columns) == ["color", "size"]
     expected = explain(transformer.estimator_, frame)
     np.testing.assert_array_equal(A.to_numpy(), expected)
     if kind == "pandas":
@@ -116,20 +116,20 @@ def test_set_output(mixed, kind):
 @pytest.mark.parametrize(
     ("groups", "names"),
     [
-        ("auto", ["colour", "size"]),
+        ("auto", ["color", "size"]),
         (
             None,
             [
-                "onehotencoder__colour_blue",
-                "onehotencoder__colour_green",
-                "onehotencoder__colour_red",
+                "onehotencoder__color_blue",
+                "onehotencoder__color_green",
+                "onehotencoder__color_red",
                 "standardscaler__size",
             ],
         ),
         (
             {
-                "warm": ["onehotencoder__colour_red"],
-                0: ["onehotencoder__colour_blue", "onehotencoder__colour_green"],
+                "warm": ["onehotencoder__color_red"],
+                0: ["onehotencoder__color_blue", "onehotencoder__color_green"],
                 "size": "standardscaler__size",
             },
             ["warm", "0", "size"],

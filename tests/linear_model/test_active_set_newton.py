@@ -14,7 +14,7 @@ from sklearn_advex.linear_model._active_set_newton import ActiveSetNewton
 from sklearn_advex.linear_model._design_matrix import as_design_matrix
 from sklearn_advex.linear_model._hessian import DenseHessian, HessianOperator
 from sklearn_advex.linear_model._objective import RobustObjective
-from sklearn_advex.linear_model._orthant_step import minimise_in_orthant
+from sklearn_advex.linear_model._orthant_step import minimize_in_orthant
 
 
 def make_objective(X, y, epsilon, alpha=0.0, l1_ratio=0.0):
@@ -63,7 +63,7 @@ def test_a_step_is_the_minimum_of_the_model_within_the_orthant(n_features, seed)
     walls = np.where(open_, 0.0, signs)
     free = np.append(~unused, True)
 
-    change, at_zero = minimise_in_orthant(DenseHessian(matrix), gradient, coef, walls, free)
+    change, at_zero = minimize_in_orthant(DenseHessian(matrix), gradient, coef, walls, free)
 
     # With y = |w + d| the model is a least-squares problem with y >= 0 where there is a wall.
     flip = np.append(signs, 1.0)[free]
@@ -77,7 +77,7 @@ def test_a_step_is_the_minimum_of_the_model_within_the_orthant(n_features, seed)
     np.testing.assert_allclose((coef + change[:-1])[at_zero], 0.0, atol=1e-15)
 
 
-def test_conjugate_gradients_and_factorisation_solve_the_same_system():
+def test_conjugate_gradients_and_factorization_solve_the_same_system():
     rng = np.random.default_rng(0)
     root = rng.standard_normal((40, 40))
     matrix = root @ root.T + np.diag(10.0 ** rng.uniform(0, 6, 40))
@@ -92,7 +92,7 @@ def test_conjugate_gradients_and_factorisation_solve_the_same_system():
     assert too_few.solve(kept, right, np.zeros(35)) is None
 
 
-def test_a_factorised_hessian_follows_its_damping_and_the_variables_asked_for():
+def test_a_factorized_hessian_follows_its_damping_and_the_variables_asked_for():
     rng = np.random.default_rng(0)
     root = rng.standard_normal((6, 6))
     hessian = DenseHessian(root @ root.T)
@@ -127,13 +127,13 @@ def test_large_and_small_curvature_lead_to_the_same_optimum(
 ):
     X, y = make_data(*shape, n_informative=5)
     objective = make_objective(X, y, epsilon, alpha, l1_ratio)
-    by_factorisation = solve(objective)
+    by_factorization = solve(objective)
     monkeypatch.setattr(_objective, "_LARGEST_DENSE_HESSIAN", 3)
     by_products = solve(objective)
-    assert by_factorisation.status == by_products.status == "converged"
-    assert max(by_factorisation.residual, by_products.residual) <= 1e-10
-    np.testing.assert_allclose(by_products.point.coef, by_factorisation.point.coef, atol=1e-6)
-    np.testing.assert_array_equal(by_products.point.coef == 0, by_factorisation.point.coef == 0)
+    assert by_factorization.status == by_products.status == "converged"
+    assert max(by_factorization.residual, by_products.residual) <= 1e-10
+    np.testing.assert_allclose(by_products.point.coef, by_factorization.point.coef, atol=1e-6)
+    np.testing.assert_array_equal(by_products.point.coef == 0, by_factorization.point.coef == 0)
 
 
 @pytest.mark.parametrize(

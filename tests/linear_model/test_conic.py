@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from sklearn_advex.linear_model._conic import Orthant, SecondOrderCone, minimise
+from sklearn_advex.linear_model._conic import Orthant, SecondOrderCone, minimize
 
 
 def make_program(rank, seed):
-    """Hessian and linear term, to be minimised with x >= -1 for some and others in a ball."""
+    """Hessian and linear term, to be minimized with x >= -1 for some and others in a ball."""
     rng = np.random.default_rng(seed)
     root = rng.standard_normal((rank, 6))
     return root.T @ root, 3 * rng.standard_normal(6)
@@ -32,7 +32,7 @@ def test_the_minimum_is_that_of_a_general_convex_solver(rank, seed, to_matrix):
     hessian, cost = np.zeros((7, 7)), np.r_[linear, -100.0]
     hessian[:6, :6], hessian[6, 6] = matrix + 1e-3 * np.eye(6), 100.0
     blocks, start = cones(to_matrix)
-    state, n_iter = minimise(hessian, cost, blocks, start, accuracy=1e-10, max_iter=50)
+    state, n_iter = minimize(hessian, cost, blocks, start, accuracy=1e-10, max_iter=50)
 
     x = cp.Variable(7)
     value = 0.5 * cp.quad_form(x, cp.psd_wrap(hessian)) + cost @ x
@@ -57,7 +57,7 @@ def test_a_limit_on_the_steps_is_kept():
     blocks, start = cones(np.asarray)
     hessian = np.zeros((7, 7))
     hessian[:6, :6], hessian[6, 6] = matrix, 100.0
-    state, n_iter = minimise(
+    state, n_iter = minimize(
         hessian, np.r_[linear, -100.0], blocks, start, accuracy=0.0, max_iter=3
     )
     assert n_iter == 3
@@ -67,6 +67,6 @@ def test_a_limit_on_the_steps_is_kept():
 def test_numbers_that_are_not_finite_end_it_at_once():
     blocks, start = cones(np.asarray)
     hessian = np.full((7, 7), np.inf)
-    state, n_iter = minimise(hessian, start, blocks, start, accuracy=0.0, max_iter=50)
+    state, n_iter = minimize(hessian, start, blocks, start, accuracy=0.0, max_iter=50)
     assert n_iter == 0
     np.testing.assert_array_equal(state.x, start)

@@ -173,7 +173,7 @@ SEPARATED = np.array([[-2.0, 0.3, 1.0], [-1.0, -0.5, 0.0], [1.0, 0.1, 1.0], [2.0
 
 def test_robustly_separable_rows(case):
     model = make_classifier(case, epsilon=0.1, alpha=0.0)
-    if case[0] == "hinge":  # which has a minimiser all the same
+    if case[0] == "hinge":  # which has a minimizer all the same
         model.fit(SEPARATED, [0, 0, 1, 1])
         assert model.objective_[0] <= 1e-8
     else:

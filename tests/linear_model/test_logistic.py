@@ -240,7 +240,7 @@ def test_separable_classes_with_epsilon_per_feature_name_a_factor(cancer):
 def test_classes_that_a_frozen_feature_separates_need_a_penalty():
     X = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 1.0], [3.0, 0.5]])
     with pytest.warns(
-        ConvergenceWarning, match="minimiser; .*models? that separates them. Set `alpha` > 0"
+        ConvergenceWarning, match="minimizer; .*models? that separates them. Set `alpha` > 0"
     ):
         AdversarialLogisticRegression([0.0, 0.1], alpha=0.0).fit(X, [0, 0, 1, 1])
 
@@ -311,7 +311,6 @@ BAD_PARAMETERS = {
     "epsilon as dict without frame": ({"epsilon": {"a": 1}}, "epsilon is a dict but X has no col"),
     "norm": ({"norm": "l7"}, "'norm' parameter.*'linf'"),
     "solver": ({"solver": "magic"}, "'solver' parameter.*'auto'"),
-    "multi_class": ({"multi_class": "multinomial"}, "'multi_class' parameter.*'ovr'"),
     "alpha": ({"alpha": -1}, "'alpha' parameter"),
     "l1_ratio": ({"l1_ratio": 1.5}, "'l1_ratio' parameter"),
     "class_weight": ({"class_weight": "equal"}, "'class_weight' parameter.*'balanced'"),
@@ -350,7 +349,7 @@ def test_bad_data_is_refused_by_name(cancer):
     with pytest.raises(
         ValueError, match=r"X has columns that are not numbers: .*'red'. Encode them"
     ):
-        AdversarialLogisticRegression().fit(cancer[0].assign(colour="red"), y)
+        AdversarialLogisticRegression().fit(cancer[0].assign(color="red"), y)
     with pytest.raises(NotFittedError):
         AdversarialLogisticRegression().perturb(X, y)
     model.fit(X, y)
@@ -427,7 +426,7 @@ def test_values_whose_squares_overflow_are_refused(cancer):
 
 
 @pytest.mark.parametrize("factor", [1e307, 1e-300])
-def test_weights_of_any_size_are_normalised(cancer, factor):
+def test_weights_of_any_size_are_normalized(cancer, factor):
     X, y = cancer
     weights = np.full(len(y), factor)
     plain = AdversarialLogisticRegression(0.1).fit(X, y)

@@ -87,11 +87,11 @@ def test_without_an_adversary_it_is_scikit_learns_ridge_logistic_regression(alph
     if n_classes == 3:
         y = y + (X[:, 3] > 0.8)
     model = AdversarialLogisticRegression(0, alpha=alpha).fit(X, y, sample_weight=weights)
-    normalised = weights * (len(y) / weights.sum())
+    normalized = weights * (len(y) / weights.sum())
     for k, coef in enumerate(model.coef_):
         is_class = y == (1 if n_classes == 2 else k)
         reference = LogisticRegression(C=1 / (alpha * len(y)), tol=1e-10, max_iter=10_000)
-        reference.fit(X, is_class, sample_weight=normalised)
+        reference.fit(X, is_class, sample_weight=normalized)
         np.testing.assert_allclose(coef, reference.coef_[0], atol=1e-5)
         np.testing.assert_allclose(model.intercept_[k], reference.intercept_[0], atol=1e-5)
 

@@ -49,18 +49,18 @@ def test_one_warning_for_all_fits_that_fall_short(data):
         epsilon_path(X, y, epsilons=4, max_iter=1)
 
 
-def test_one_warning_for_all_fits_without_a_minimiser():
+def test_one_warning_for_all_fits_without_a_minimizer():
     X, y = np.array([[0.0], [1.0], [2.0], [3.0]]), [0, 0, 1, 1]
     with pytest.warns(ConvergenceWarning, match=r"2 of 3 fits have no finite min.*`alpha` > 0"):
         path = epsilon_path(X, y, epsilons=[0, 0.1, 0.7], alpha=0)
     assert np.isfinite(path.coefs).all()
 
 
-def test_all_fits_without_a_minimiser_are_counted_and_stay_finite():
+def test_all_fits_without_a_minimizer_are_counted_and_stay_finite():
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((60, 40)), rng.integers(0, 2, 60)
     epsilons = epsilon_grid(X, y, n=8)
-    with pytest.warns(ConvergenceWarning, match="have no finite minimiser") as record:
+    with pytest.warns(ConvergenceWarning, match="have no finite minimizer") as record:
         path = epsilon_path(X, y, epsilons=epsilons, alpha=0)
     margins = np.where(y, 1, -1) * (path.coefs[:, 0] @ X.T + path.intercepts)
     separates = margins.min(axis=1) > epsilons * np.abs(path.coefs[:, 0]).sum(axis=1)

@@ -48,7 +48,7 @@ def test_the_choice_and_the_scores_are_those_of_a_grid_search(cancer, select, ki
     for name in ("accuracy", "gini"):
         expected = search.cv_results_[f"mean_test_{name}"].reshape(2, 4)
         np.testing.assert_allclose(model.scores_[name].mean(axis=2), expected, atol=1e-5)
-    assert search.best_params_ == {"epsilon": model.epsilon_best_, "alpha": model.alpha_best_}
+    assert search.best_params_ == {"epsilon": model.best_epsilon_, "alpha": model.best_alpha_}
     np.testing.assert_allclose(model.coef_, search.best_estimator_.coef_, atol=1e-5)
     assert (model.predict(X) == search.predict(X)).all()
 
@@ -65,11 +65,11 @@ def test_fitted_attributes_have_their_shapes_and_fit_together(cancer):
     assert (model.scores_["roc_auc"] > model.scores_["accuracy"].mean()).mean() > 0.8
     assert model.coefs_paths_.shape == (2, 5, 1, 30)
     chosen = (
-        list(model.alphas_).index(model.alpha_best_),
-        list(model.epsilons_).index(model.epsilon_best_),
+        list(model.alphas_).index(model.best_alpha_),
+        list(model.epsilons_).index(model.best_epsilon_),
     )
     np.testing.assert_array_equal(model.coefs_paths_[chosen], model.coef_)
-    np.testing.assert_array_equal(model.epsilon_, np.full(30, model.epsilon_best_))
+    np.testing.assert_array_equal(model.epsilon_, np.full(30, model.best_epsilon_))
     assert model.kkt_residual_[0] <= 1e-8
     assert model.adversarial_score(X, y) < model.score(X, y)
 
@@ -98,7 +98,7 @@ def test_a_model_without_features_has_gini_zero_in_the_scores(cancer):
         warnings.simplefilter("error")
         model = AdversarialLogisticRegressionCV([0.1, 5.0], cv=3).fit(X, y)
     assert (model.scores_["gini"][0, 1] == 0).all()
-    assert model.epsilon_best_ == 0.1
+    assert model.best_epsilon_ == 0.1
 
 
 @pytest.mark.parametrize(

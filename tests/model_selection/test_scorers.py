@@ -107,11 +107,11 @@ def test_rows_without_attribution_count_as_zero():
 @pytest.mark.parametrize("sparse_threshold", [0.0, 1.0])
 def test_gini_on_raw_frames_with_text(sparse_threshold):
     rng = np.random.default_rng(0)
-    frame = pd.DataFrame({"colour": rng.choice(["red", "blue"], 60), "size": rng.normal(size=60)})
+    frame = pd.DataFrame({"color": rng.choice(["red", "blue"], 60), "size": rng.normal(size=60)})
     encoder = make_column_transformer(
-        (OneHotEncoder(), ["colour"]), remainder="passthrough", sparse_threshold=sparse_threshold
+        (OneHotEncoder(), ["color"]), remainder="passthrough", sparse_threshold=sparse_threshold
     )
-    model = make_pipeline(encoder, LogisticRegression()).fit(frame, frame["colour"])
+    model = make_pipeline(encoder, LogisticRegression()).fit(frame, frame["color"])
     encoded = encoder.transform(frame)
     encoded = encoded.toarray() if sparse.issparse(encoded) else encoded
     expected = gini_index(encoded * model[-1].coef_).mean()
@@ -264,9 +264,9 @@ def test_a_search_with_these_parts_can_be_cloned_and_shown(pipeline):
 def test_gini_of_original_columns(cancer):
     X, y = cancer
     frame = pd.DataFrame(
-        {"size": X["mean area"], "colour": np.where(X["mean texture"] > 20, "red", "blue")}
+        {"size": X["mean area"], "color": np.where(X["mean texture"] > 20, "red", "blue")}
     )
-    encoder = make_column_transformer((OneHotEncoder(), ["colour"]), (StandardScaler(), ["size"]))
+    encoder = make_column_transformer((OneHotEncoder(), ["color"]), (StandardScaler(), ["size"]))
     model = make_pipeline(encoder, LogisticRegression()).fit(frame, y)
     columns = gini_index(explain(model, frame)).mean()
     encoded = gini_index(explain(model, frame, groups=None)).mean()

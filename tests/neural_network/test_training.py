@@ -8,7 +8,7 @@ from skorch.callbacks import Callback, EarlyStopping, EpochScoring
 from torch import nn
 
 from sklearn_advex import AdversarialCNNClassifier, AdversarialNetClassifier
-from sklearn_advex.neural_network._net import BatchIterator, LabelledTensors
+from sklearn_advex.neural_network._net import BatchIterator, LabeledTensors
 
 
 def two_clouds(n_samples=60, n_features=5, seed=0):
@@ -259,7 +259,7 @@ def test_batch_statistics_come_from_training_batches_alone():
 
 
 def test_no_batch_has_a_single_row():
-    data = LabelledTensors(torch.arange(9.0), torch.zeros(9), torch.ones(9))
+    data = LabeledTensors(torch.arange(9.0), torch.zeros(9), torch.ones(9))
     sizes = [len(batch[0]) for batch in BatchIterator(data, batch_size=4)]
     assert sizes == [4, 5]
     assert len(BatchIterator(data, batch_size=4)) == 2
@@ -268,7 +268,7 @@ def test_no_batch_has_a_single_row():
 
 
 def test_shuffled_batches_hold_every_row_once():
-    data = LabelledTensors(torch.arange(50.0), torch.zeros(50), torch.arange(50.0))
+    data = LabeledTensors(torch.arange(50.0), torch.zeros(50), torch.arange(50.0))
     batches = list(BatchIterator(data, batch_size=8, shuffle=True))
     rows = torch.cat([batch[0] for batch in batches])
     assert not torch.equal(rows, data.X)
@@ -362,7 +362,7 @@ def test_a_schedule_is_for_fit_and_starts_anew_when_warm():
     assert model.net_.optimizer_.param_groups[0]["initial_lr"] == 0.01
 
 
-def test_a_warm_start_honours_what_has_changed():
+def test_a_warm_start_honors_what_has_changed():
     X, y = two_clouds()
     model = net(warm_start=True).fit(X, y)
     before = weights_of(model)

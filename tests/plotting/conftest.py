@@ -30,14 +30,14 @@ def table():
     n = 200
     X = pd.DataFrame(
         {
-            "colour": rng.choice(["red", "green", "blue"], n),
+            "color": rng.choice(["red", "green", "blue"], n),
             "size": rng.normal(5.0, 2.0, n),
             "weight": rng.normal(70.0, 9.0, n),
             "noise": rng.normal(size=n),
         },
         index=[f"row {i}" for i in range(n)],
     )
-    score = (X["colour"] == "red") + (X["size"] - 5) / 2 + (X["weight"] - 70) / 18
+    score = (X["color"] == "red") + (X["size"] - 5) / 2 + (X["weight"] - 70) / 18
     y = np.where(score + rng.normal(scale=0.4, size=n) > 0.3, "good", "bad")
     return X, y
 
@@ -48,7 +48,7 @@ def models(table):
 
     def fitted(epsilon):
         encode = make_column_transformer(
-            (StandardScaler(), ["noise", "weight", "size"]), (OneHotEncoder(), ["colour"])
+            (StandardScaler(), ["noise", "weight", "size"]), (OneHotEncoder(), ["color"])
         )
         model = AdversarialLogisticRegression(epsilon=epsilon)
         return make_pipeline(encode, model).fit(*table)
@@ -68,11 +68,11 @@ def search(table):
         scoring={"accuracy": "accuracy", "gini": gini_scorer},
         refit=most_concise(max_drop=0.02),
         cv=3,
-    ).fit(X.drop(columns="colour"), y)
+    ).fit(X.drop(columns="color"), y)
 
 
 @pytest.fixture(scope="session")
 def path_model(table):
     X, y = table
     model = AdversarialLogisticRegressionCV(6, alphas=[1.0, 1e-2, 0.5], cv=3, max_drop=0.02)
-    return make_pipeline(StandardScaler(), model).fit(X.drop(columns="colour"), y)
+    return make_pipeline(StandardScaler(), model).fit(X.drop(columns="color"), y)

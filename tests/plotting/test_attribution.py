@@ -46,29 +46,29 @@ def test_bars_are_the_largest_attributions_and_the_rest(model, row):
 def test_labels_have_the_values_of_the_columns_that_the_user_knows(model, row):
     labels = y_labels(AttributionDisplay.from_estimator(model, row))
     values = row.iloc[0]
-    assert f"colour = {values['colour']}" in labels
+    assert f"color = {values['color']}" in labels
     assert f"weight = {values['weight']:.4g}" in labels
     assert len(labels) == 4
 
 
 def test_encoded_columns_with_their_values(model, row):
     display = AttributionDisplay.from_estimator(model, row, groups=None)
-    red = float(row["colour"].item() == "red")
-    assert f"onehotencoder__colour_red = {red:.4g}" in y_labels(display)
+    red = float(row["color"].item() == "red")
+    assert f"onehotencoder__color_red = {red:.4g}" in y_labels(display)
     assert len(display.bars_) == 6
 
 
 def test_groups_of_the_user_have_no_value(model, row):
     groups = {
         "body": ["standardscaler__size", "standardscaler__weight", "standardscaler__noise"],
-        "look": [f"onehotencoder__colour_{colour}" for colour in ("red", "green", "blue")],
+        "look": [f"onehotencoder__color_{color}" for color in ("red", "green", "blue")],
     }
     for data in (row, row.iloc[0]):
         display = AttributionDisplay.from_estimator(model, data, groups=groups)
         assert sorted(y_labels(display)) == ["body", "look"]
 
 
-def test_colours_tell_the_signs_and_the_rest_apart(model, table):
+def test_colors_tell_the_signs_and_the_rest_apart(model, table):
     X, _ = table
     A = explain(model, X)
     mixed = X.iloc[
@@ -76,9 +76,9 @@ def test_colours_tell_the_signs_and_the_rest_apart(model, table):
     ]
     display = AttributionDisplay.from_estimator(model, mixed, top=3)
     *shown, rest = display.bars_
-    colours = {(bar.get_width() > 0, to_hex(bar.get_facecolor())) for bar in shown}
-    assert len(colours) == len({colour for _, colour in colours}) == 2
-    assert to_hex(rest.get_facecolor()) not in {colour for _, colour in colours}
+    colors = {(bar.get_width() > 0, to_hex(bar.get_facecolor())) for bar in shown}
+    assert len(colors) == len({color for _, color in colors}) == 2
+    assert to_hex(rest.get_facecolor()) not in {color for _, color in colors}
 
 
 def test_numbers_at_the_bars(model, row):
@@ -164,7 +164,7 @@ def test_a_series_of_words_and_numbers(model, table):
 def test_numbers_of_a_series_stay_numbers(table):
     X, y = table
     logarithm = FunctionTransformer(np.log, feature_names_out="one-to-one")
-    encode = make_column_transformer((logarithm, ["weight"]), (OneHotEncoder(), ["colour"]))
+    encode = make_column_transformer((logarithm, ["weight"]), (OneHotEncoder(), ["color"]))
     model = make_pipeline(encode, LogisticRegression()).fit(X, y)
     display = AttributionDisplay.from_estimator(model, X.iloc[0])
     assert sum(lengths(display)) == pytest.approx(explain(model, X.iloc[[0]]).sum(axis=None))

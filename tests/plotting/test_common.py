@@ -131,8 +131,8 @@ def test_without_matplotlib(make, monkeypatch):
 def test_options_of_explain(make):
     with pytest.raises(ValueError, match="method='guess' is unknown"):
         make(method="guess")
-    with pytest.raises(TypeError, match="unexpected keyword argument 'colour'"):
-        make(colour="red")
+    with pytest.raises(TypeError, match="unexpected keyword argument 'color'"):
+        make(color="red")
 
 
 @pytest.mark.parametrize("make", COMPARING, indirect=True)

@@ -49,8 +49,8 @@ def test_bars_of_the_models_do_not_overlap(impacts):
     display = FeatureImpactDisplay(impacts).plot()
     for first, second in zip(*display.bars_, strict=True):
         assert first.get_y() + first.get_height() <= second.get_y() + 1e-9
-    colours = {to_hex(bars[0].get_facecolor()) for bars in display.bars_}
-    assert len(colours) == 2
+    colors = {to_hex(bars[0].get_facecolor()) for bars in display.bars_}
+    assert len(colors) == 2
 
 
 def test_one_model_needs_no_legend(models, table):

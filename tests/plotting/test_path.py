@@ -27,8 +27,8 @@ def test_lines_are_the_coefficients_of_the_chosen_alpha(path_model, table):
     X, y = table
     model = path_model[-1]
     display = PathDisplay.from_estimator(path_model)
-    coefs = model.coefs_paths_[list(model.alphas_).index(model.alpha_best_), :, 0]
-    largest = epsilon_max(StandardScaler().fit_transform(X.drop(columns="colour")), y)
+    coefs = model.coefs_paths_[list(model.alphas_).index(model.best_alpha_), :, 0]
+    largest = epsilon_max(StandardScaler().fit_transform(X.drop(columns="color")), y)
     for line, coef in zip(display.lines_, coefs.T, strict=True):
         np.testing.assert_allclose(line.get_xdata(), model.epsilons_ / largest)
         np.testing.assert_array_equal(line.get_ydata(), coef)
@@ -40,9 +40,9 @@ def test_what_was_chosen_and_how_many_features_are_in_use(path_model):
     model = path_model[-1]
     display = PathDisplay.from_estimator(path_model)
     drawn = display.best_.get_xdata()[0] * model.epsilon_max_
-    assert drawn == pytest.approx(model.epsilon_best_)
-    assert texts(display.legend_.get_texts()) == [f"chosen: epsilon = {model.epsilon_best_:.3g}"]
-    coefs = model.coefs_paths_[list(model.alphas_).index(model.alpha_best_), :, 0]
+    assert drawn == pytest.approx(model.best_epsilon_)
+    assert texts(display.legend_.get_texts()) == [f"chosen: epsilon = {model.best_epsilon_:.3g}"]
+    coefs = model.coefs_paths_[list(model.alphas_).index(model.best_alpha_), :, 0]
     support = np.count_nonzero(coefs, axis=1)
     assert texts(display.counts_) == ["features in use", *map(str, support)]
     assert [text.get_position()[0] for text in display.counts_[1:]] == pytest.approx(

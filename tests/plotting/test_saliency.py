@@ -61,7 +61,7 @@ def test_one_pixel_does_not_decide_the_scale():
     assert zeros.maps_["n"][0].get_clim() == (-1, 1)
 
 
-def test_colours_are_drawn_and_their_attributions_summed(digits):
+def test_colors_are_drawn_and_their_attributions_summed(digits):
     rng = np.random.default_rng(0)
     X = rng.random((30, 3 * 4 * 5))
     model = LogisticRegression().fit(X, np.arange(30) % 2)

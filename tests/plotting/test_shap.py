@@ -39,8 +39,8 @@ def test_columns_and_their_data(models, table):
     X, y = table
     encoded = to_shap_explanation(models["n"], X, groups=None)
     assert encoded.data.shape == encoded.values.shape == (len(X), 6)
-    assert encoded.feature_names[-1] == "onehotencoder__colour_red"
-    np.testing.assert_array_equal(encoded.data[:, -1], X["colour"] == "red")
+    assert encoded.feature_names[-1] == "onehotencoder__color_red"
+    np.testing.assert_array_equal(encoded.data[:, -1], X["color"] == "red")
     array = X[["size", "weight"]].to_numpy()
     model = LogisticRegression().fit(array, y)
     assert to_shap_explanation(model, array).feature_names == ["x0", "x1"]

@@ -72,8 +72,8 @@ def test_a_cross_validated_model_is_a_search_too(path_model):
         np.testing.assert_allclose(line.get_xdata(), accuracy[i_alpha])
         np.testing.assert_allclose(line.get_ydata(), gini[i_alpha])
     chosen = (
-        list(model.alphas_).index(model.alpha_best_),
-        list(model.epsilons_).index(model.epsilon_best_),
+        list(model.alphas_).index(model.best_alpha_),
+        list(model.epsilons_).index(model.best_epsilon_),
     )
     np.testing.assert_allclose(display.best_.get_offsets(), [[accuracy[chosen], gini[chosen]]])
     assert display.band_.get_width() == pytest.approx(0.02)

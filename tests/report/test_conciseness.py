@@ -137,9 +137,9 @@ def test_counts_of_a_model_without_features(data):
 
 def test_gini_of_encoded_columns_counts_of_original_ones():
     rng = np.random.default_rng(0)
-    X = pd.DataFrame({"colour": rng.choice(list("rgbcmyk"), 200), "size": rng.normal(size=200)})
-    y = np.isin(X["colour"], ["r", "g"]) ^ (rng.random(200) < 0.1)
-    encode = make_column_transformer((OneHotEncoder(), ["colour"]), (StandardScaler(), ["size"]))
+    X = pd.DataFrame({"color": rng.choice(list("rgbcmyk"), 200), "size": rng.normal(size=200)})
+    y = np.isin(X["color"], ["r", "g"]) ^ (rng.random(200) < 0.1)
+    encode = make_column_transformer((OneHotEncoder(), ["color"]), (StandardScaler(), ["size"]))
     models = {"n": make_pipeline(encode, AdversarialLogisticRegression(epsilon=0)).fit(X, y)}
     row = conciseness_report(models, X, y).iloc[0]
     encoded = explain(models["n"], X, groups=None)
