@@ -5,8 +5,8 @@ from numbers import Real
 
 import numpy as np
 
-# Mean scores are sums of folds divided by their number: a candidate that sits exactly on the
-# budget must not fall out by a rounding error.
+# Slack on `max_drop`: a candidate exactly on the limit must not be excluded by rounding errors of
+# its mean. If larger, candidates below the limit are admitted.
 _ROUNDING = 1e-12
 
 
@@ -89,7 +89,7 @@ class _MostConcise:
 
 
 def _mean_test_scores(cv_results, name):
-    """Return the mean test scores of all candidates, or say what the search should be given."""
+    """Return the mean test scores of all candidates, or raise if the search has no such score."""
     key = f"mean_test_{name}"
     if key not in cv_results:
         present = [key for key in cv_results if key.startswith("mean_test_")]

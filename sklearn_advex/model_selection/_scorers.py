@@ -1,7 +1,7 @@
-"""Scorers that need the fitted model itself, not only what it predicts.
+"""Scorers that need the fitted model itself, not only its predictions.
 
-:func:`sklearn.metrics.make_scorer` hands true and predicted values to a metric. Explanations and
-worst cases cannot be told from these, hence the callables ``(estimator, X, y)`` of this file.
+:func:`sklearn.metrics.make_scorer` passes true and predicted values to a metric. Explanations and
+worst cases cannot be computed from these, hence the callables ``(estimator, X, y)`` of this file.
 """
 
 from dataclasses import dataclass, fields
@@ -29,14 +29,14 @@ def make_gini_scorer(
     groups=None,
     max_samples=None,
 ):
-    """Make a scorer of how concentrated a model's explanations are.
+    """Make a scorer of the sparseness of a model's explanations.
 
     Its score is the mean over the rows of the Gini index of their attributions: the larger, the
     fewer features carry a prediction. A row without any attribution counts as 0, so that a model
     that ignores its input scores 0.
 
-    The score says nothing about how good the predictions are: choose by it together with accuracy,
-    for example with :func:`most_concise`.
+    The score does not measure the quality of the predictions: combine it with accuracy, for example
+    by :func:`most_concise`.
 
     Parameters
     ----------
@@ -54,8 +54,8 @@ def make_gini_scorer(
         two as for :func:`sklearn_advex.explain`.
     max_samples : int, default=None
         Explain at most that many rows, at equal distances in the order of `X` and starting with the
-        first: the choice is the same in every call, and no part of sorted data is left out. None
-        explains all rows.
+        first. The selection is the same in every call and covers sorted data evenly. None explains
+        all rows.
 
     Returns
     -------
@@ -103,7 +103,7 @@ def make_stability_scorer(
     n_iter=50,
     max_samples=None,
 ):
-    """Make a scorer of how little an allowed change of a row can move its explanation.
+    """Make a scorer of the stability of explanations under allowed changes of a row.
 
     Its score is minus the mean over the rows of the worst-case l1 change of their attributions:
     never above 0, and the larger (the nearer to 0) the more stable. With the defaults it is exact
@@ -113,8 +113,8 @@ def make_stability_scorer(
     ----------
     epsilon : float or array-like of shape (n_features,), default=None
         How far each feature may be changed, in its own units (those of the encoded columns for a
-        pipeline). None takes the `epsilon` of each model itself, which models that were trained for
-        different ones cannot be compared by: pass a number for that.
+        pipeline). None takes the `epsilon` of each model itself; pass a number to compare models
+        that were trained with different ones.
     method : {"ig", "shap", "deep_shap", "saliency", "input_x_gradient", "occlusion"}, default="ig"
         The attribution method; this and the next four as for
         :func:`sklearn_advex.attribution.attribution_stability`.
@@ -125,9 +125,9 @@ def make_stability_scorer(
     baseline : float, "mean", array-like of shape (n_features,) or table of rows, default=0.0
         The input that predictions are compared with.
     n_iter : int, default=50
-        Rounds of a search, where there is no formula: for ``output="probability"``.
+        Rounds of the search for outputs without a formula: for ``output="probability"``.
     max_samples : int, default=None
-        Look at that many rows at most, chosen as by :func:`make_gini_scorer`.
+        Largest number of rows, selected as by :func:`make_gini_scorer`.
 
     Returns
     -------
@@ -166,14 +166,14 @@ def make_stability_scorer(
 
 
 def make_adversarial_accuracy_scorer(*, epsilon=None):
-    """Make a scorer of the accuracy that is left when every row is changed for the worst.
+    """Make a scorer of the accuracy under the worst allowed change of every row.
 
     Parameters
     ----------
     epsilon : float or array-like of shape (n_features,), default=None
         How far each feature may be changed, in its own units (those of the encoded columns for a
-        pipeline). None takes the `epsilon` of each model itself, which models that were trained for
-        different ones cannot be compared by: pass a number for that.
+        pipeline). None takes the `epsilon` of each model itself; pass a number to compare models
+        that were trained with different ones.
 
     Returns
     -------
@@ -190,7 +190,7 @@ def make_adversarial_accuracy_scorer(*, epsilon=None):
 
 
 class _Scorer:
-    """Shows itself as the call that makes it."""
+    """Base class whose representation is the call that makes the scorer."""
 
     def __repr__(self):
         values = ", ".join(f"{field.name}={getattr(self, field.name)!r}" for field in fields(self))
@@ -214,7 +214,7 @@ class _GiniScorer(_Scorer):
         """Return the mean Gini index of the attributions of the rows of `X`."""
         X, y = _choose_rows(X, y, self.max_samples)
         options = ExplainOptions(self.method, self.output, self.target, self.baseline, self.groups)
-        # Not `explain`: nobody looks at a frame with the names of encoded columns here.
+        # Not `explain`: a frame with the names of encoded columns is not needed.
         attributions = attribute_columns(estimator, X, y, options).values
         attributions = one_row_per_sample(attributions)  # images
         return float(np.mean(gini_index(attributions, zero_division=0.0)))

@@ -1,4 +1,4 @@
-"""Conciseness against accuracy along a search."""
+"""Draw sparseness against accuracy for the candidates of a search."""
 
 from numbers import Real
 
@@ -14,12 +14,12 @@ from sklearn_advex.plotting._style import (
     wrapped,
 )
 
-# Markers grow along a curve between these areas, in square points.
+# Areas of the smallest and the largest marker of a curve, in square points.
 _SMALLEST, _LARGEST = 12, 70
 
 
 class TradeoffDisplay:
-    """Conciseness against accuracy along a search, the chosen candidate marked.
+    """Sparseness against accuracy for the candidates of a search, the chosen one marked.
 
     Figure 3 of [1]_ for any search. Create it with :meth:`from_search`.
 
@@ -52,7 +52,7 @@ class TradeoffDisplay:
     band_ : matplotlib.patches.Rectangle or None
         The accuracies among which the most concise candidate was chosen.
     legend_ : matplotlib.legend.Legend or None
-        What the curves, the ring and the band are.
+        Legend of the curves, the ring and the band.
 
     See Also
     --------
@@ -207,7 +207,7 @@ class TradeoffDisplay:
         )
 
     def _draw_curves(self, accuracy, sparseness, valid):
-        """Draw the curves and say in words what varies along them."""
+        """Draw the curves, and return a description of what varies along them."""
         import matplotlib
 
         along, curves = curves_of(self.params)
@@ -248,7 +248,7 @@ def _mean_test_scores(cv_results, name, parameter):
 
 
 def curves_of(params):
-    """Sort candidates into curves along which one parameter varies.
+    """Group candidates into curves along which one parameter varies.
 
     Parameters
     ----------
@@ -257,10 +257,10 @@ def curves_of(params):
     Returns
     -------
     along : str or None
-        That parameter and its first and last value, in words; None if none varies.
+        Description of that parameter with its first and last value; None if none varies.
     curves : dict of str to ndarray of int, ndarray of float
-        For each curve what its candidates have in common, in words, their positions in order and
-        the sizes of their markers.
+        From a description of the common parameters of a curve to the positions of its candidates,
+        in order, and the sizes of their markers.
     """
     varying = _varying(params)
     along = _along(varying)
@@ -281,7 +281,7 @@ def curves_of(params):
 
 
 def _varying(params):
-    """Names and sorted values of the parameters in which candidates differ."""
+    """Return the names and sorted values of the parameters in which candidates differ."""
     values = {}
     for candidate in params:
         for name, value in candidate.items():
@@ -295,28 +295,28 @@ def _varying(params):
 
 
 def _sorted(values):
-    """Numbers in ascending order, anything else as it comes."""
+    """Sort numbers; keep the order of any other values."""
     values = list(values)
     return sorted(values) if all(isinstance(value, Real) for value in values) else values
 
 
 def _along(varying):
-    """The parameter along which curves run: `epsilon`, otherwise the one with the most values."""
+    """Choose the parameter of the curves: `epsilon`, otherwise the one with the most values."""
     if not varying:
         return None
     return max(varying, key=lambda name: (_short(name) == "epsilon", len(varying[name])))
 
 
 def _short(name):
-    """A parameter without the names of the steps that it belongs to."""
+    """Remove the names of pipeline steps from a parameter name."""
     return name.rpartition("__")[2]
 
 
 def _as_text(params):
-    """Parameters and their values in words."""
+    """Format parameters and their values."""
     return ", ".join(f"{_short(name)} = {_value(value)}" for name, value in params.items())
 
 
 def _value(value):
-    """A value of a parameter in few characters."""
+    """Format the value of a parameter in few characters."""
     return f"{value:.3g}" if isinstance(value, Real) else str(value)

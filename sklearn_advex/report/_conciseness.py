@@ -1,4 +1,4 @@
-"""The comparison of natural, regularized and adversarially trained models in one table."""
+"""Compare models by accuracy, robustness and conciseness in one table."""
 
 import numpy as np
 from sklearn.metrics import accuracy_score
@@ -14,15 +14,15 @@ _SHARE = 0.9
 _CONFIDENCE_LEVEL = 0.95
 _N_RESAMPLES = 1000
 
-# The columns in their order. Two of them can hold pandas.NA.
+# The columns in their order; those of a nullable dtype can hold pandas.NA.
 _DTYPES = {
     "accuracy": "float64",
-    "AcDrop": "float64",
+    "accuracy_drop": "float64",
     "adversarial_accuracy": "Float64",
-    "Gini": "float64",
-    "dG": "float64",
-    "dG_low": "float64",
-    "dG_high": "float64",
+    "gini": "float64",
+    "gini_gain": "float64",
+    "gini_gain_low": "float64",
+    "gini_gain_high": "float64",
     "n_nonzero": "Int64",
     "n_features_90": "int64",
 }
@@ -33,17 +33,17 @@ def conciseness_report(
     X,
     y,
     *,
-    reference="n",
+    reference=None,
     methods=("ig",),
     epsilon=None,
     random_state=0,
     **explain_options,
 ):
-    r"""Compare models by what they give up in accuracy and gain in conciseness.
+    r"""Compare models by their loss of accuracy and their gain in conciseness.
 
-    One row per model and attribution method, like Table 1 of [1]_. The gain dG is the mean over the
-    rows of `X` of :math:`G(A(x)) - G(A^n(x))`, where G is the Gini index, A the attributions of the
-    model and :math:`A^n` those of the reference (eqs. 18 to 21).
+    One row per model and attribution method, like Table 1 of [1]_. The gain in sparseness is the
+    mean over the rows of `X` of :math:`G(A(x)) - G(A^n(x))`, where G is the Gini index, A the
+    attributions of the model and :math:`A^n` those of the reference (eqs. 18 to 21).
 
     Parameters
     ----------
@@ -53,14 +53,15 @@ def conciseness_report(
         Test rows, as the models predict on them.
     y : array-like of shape (n_samples,)
         Their true labels.
-    reference : str, default="n"
-        Which of `models` the others are compared with, usually the naturally trained one.
+    reference : str, default=None
+        Name of the model that the others are compared with, usually the naturally trained one; None
+        takes the first.
     methods : sequence of str, default=("ig",)
         Attribution methods, as for :func:`sklearn_advex.explain`.
     epsilon : float, array-like of shape (n_features,) or dict, default=None
-        What the adversary of the adversarial accuracy may do, in the units of the columns that the
-        models themselves see (the encoded ones in a pipeline). None takes the `epsilon` that each
-        model was trained against, under which models for different ones cannot be compared.
+        Half-width of the change per feature that the adversary is allowed, in the units of the
+        columns that the models themselves see (the encoded ones in a pipeline). None takes the
+        `epsilon` that each model was trained against; pass a number to compare such models.
     random_state : int, default=0
         Seed of the bootstrap: the same seed gives the same interval.
     **explain_options : dict
@@ -75,19 +76,21 @@ def conciseness_report(
         With a MultiIndex of the levels "model" and "method" and the columns
 
         - accuracy: share of the rows that are predicted right.
-        - AcDrop: accuracy of the reference minus that of the model; negative where the model is
-          the better one.
-        - adversarial_accuracy: share of the rows that no allowed change can make wrong, exactly.
-          `pandas.NA` for a model without `adversarial_score`; the column is of dtype Float64.
-        - Gini: mean Gini index of the attributions.
-        - dG: mean gain in the Gini index over the reference.
-        - dG_low, dG_high: 95 % interval of dG, by the percentile bootstrap over the rows of `X`
-          (1000 resamples of the paired differences). It tells how dG varies with the test rows,
-          not with the training data.
+        - accuracy_drop: accuracy of the reference minus that of the model (AcDrop in [1]_);
+          negative if the model is the better one.
+        - adversarial_accuracy: share of the rows that are predicted right after the worst allowed
+          change. Exact for linear models; for networks an upper bound, the accuracy under the
+          attack of their `adversarial_score`. `pandas.NA` for a model without that method; the
+          column is of dtype Float64.
+        - gini: mean Gini index of the attributions.
+        - gini_gain: mean gain in the Gini index over the reference (dG in [1]_).
+        - gini_gain_low, gini_gain_high: 95 % interval of `gini_gain`, by the percentile bootstrap
+          over the rows of `X` (1000 resamples of the paired differences). It shows how the gain
+          varies with the test rows, not with the training data.
         - n_nonzero: number of features with a non-zero coefficient in any class, of those that the
           model itself sees. `pandas.NA` for a model without `coef_`; the column is of dtype Int64.
-        - n_features_90: how many columns of `explain(model, X)`, the ones of the largest impact
-          (mean absolute attribution) first, it takes to carry 90 % of all impact.
+        - n_features_90: number of columns of `explain(model, X)`, largest impact (mean absolute
+          attribution) first, that together carry 90 % of all impact.
 
     Raises
     ------
@@ -101,8 +104,8 @@ def conciseness_report(
 
     See Also
     --------
-    style_report : The table in HTML, to be read.
-    sklearn_advex.plotting.SparsenessGainDisplay : How the gain varies over the rows.
+    style_report : The table in HTML.
+    sklearn_advex.plotting.SparsenessGainDisplay : The gain of each row.
 
     References
     ----------
@@ -123,7 +126,7 @@ def conciseness_report(
     ... }
     >>> models = {name: model.fit(X, y) for name, model in models.items()}
     >>> report = conciseness_report(models, X, y, epsilon=0.1)
-    >>> bool(report.loc[("a", "ig"), "dG_low"] > 0.1)
+    >>> bool(report.loc[("a", "ig"), "gini_gain_low"] > 0.1)
     True
     """
     import pandas as pd
@@ -132,6 +135,7 @@ def conciseness_report(
     if not methods:
         raise ValueError("methods is empty: give it at least one attribution method, such as 'ig'.")
     check_models(models, reference)
+    reference = next(iter(models)) if reference is None else reference
     of_model = {name: _describe_model(model, X, y, epsilon) for name, model in models.items()}
     rows = {}
     for method in methods:
@@ -146,11 +150,11 @@ def conciseness_report(
                 columns = one_row_per_sample(explain(model, X, **options))
             impact = feature_value_impact(columns)
             rows[name, method] = of_model[name] | {
-                "AcDrop": of_model[reference]["accuracy"] - of_model[name]["accuracy"],
-                "Gini": gini[name].mean(),
-                "dG": gain.mean(),
-                "dG_low": low,
-                "dG_high": high,
+                "accuracy_drop": of_model[reference]["accuracy"] - of_model[name]["accuracy"],
+                "gini": gini[name].mean(),
+                "gini_gain": gain.mean(),
+                "gini_gain_low": low,
+                "gini_gain_high": high,
                 "n_features_90": n_features_for_share(impact, _SHARE),
             }
     index = pd.MultiIndex.from_product([models, methods], names=["model", "method"])
@@ -158,7 +162,7 @@ def conciseness_report(
 
 
 def _describe_model(model, X, y, epsilon):
-    """What the table says about a model whatever the attribution method."""
+    """Compute the columns of a model that do not depend on the attribution method."""
     import pandas as pd
 
     last_step, X_encoded = transform_to_last_step(model, X)
@@ -175,7 +179,7 @@ def _describe_model(model, X, y, epsilon):
 
 
 def _attributions(models, X, reference, options):
-    """Attributions of each model to the columns that it sees itself."""
+    """Attribute each model's predictions to the columns that the model itself sees."""
     of_model = {
         name: one_row_per_sample(explain(model, X, **{"groups": None} | options))
         for name, model in models.items()

@@ -1,10 +1,10 @@
-"""The comparison table as HTML that can be read by people."""
+"""Format the comparison table as HTML."""
 
 from html import escape
 
 import numpy as np
 
-# With "z" what rounds to zero has no sign.
+# "z" removes the sign of numbers that round to zero.
 _PERCENT = "{:z.1%}".format
 _NUMBER = "{:z.3f}".format
 _SIGNED = "{:+z.3f}".format
@@ -14,10 +14,10 @@ _MISSING = "\N{EN DASH}"
 # Column of the report: its heading, its format, and what makes a value the best.
 _COLUMNS = {
     "accuracy": ("Accuracy", _PERCENT, max),
-    "AcDrop": ("AcDrop", _PERCENT, None),
+    "accuracy_drop": ("Accuracy drop", _PERCENT, None),
     "adversarial_accuracy": ("Adversarial accuracy", _PERCENT, max),
-    "Gini": ("Gini", _NUMBER, max),
-    "dG": ("dG (95\N{NO-BREAK SPACE}% interval)", _SIGNED, None),
+    "gini": ("Gini", _NUMBER, max),
+    "gini_gain": ("Gini gain (95\N{NO-BREAK SPACE}% interval)", _SIGNED, None),
     "n_nonzero": ("Non-zero coefficients", _COUNT, min),
     "n_features_90": ("Features for 90\N{NO-BREAK SPACE}%", _COUNT, min),
 }
@@ -49,10 +49,13 @@ _TABLE = [
 ]
 
 _CAPTION = (
-    "AcDrop: accuracy given up against the reference model. Gini: how concentrated the attributions"
-    " of a prediction are, from 0 to 1. dG: its gain over the reference model. Features for 90 %:"
-    " how many carry that share of all attribution. The best values are in bold."
+    "Accuracy drop: loss of accuracy against the reference model. Gini: sparseness of the"
+    " attributions of a prediction, from 0 to 1. Gini gain: its gain over the reference model."
+    " Features for 90 %: number of features that carry this share of all attribution. The best"
+    " values are in bold."
 )
+
+_INTERVAL = ("gini_gain_low", "gini_gain_high")
 
 
 def style_report(report, *, caption=None):
@@ -63,15 +66,14 @@ def style_report(report, *, caption=None):
     report : pandas.DataFrame
         As returned by :func:`conciseness_report`, or some of its rows.
     caption : str, default=None
-        Text above the table, not interpreted as HTML; None says what is marked and what the
-        columns mean.
+        Text above the table, not interpreted as HTML; None explains the columns and the marks.
 
     Returns
     -------
     pandas.io.formats.style.Styler
         Notebooks show it as a table; ``.to_html()`` returns it as text. In each column and for each
         method the best values are in bold on a tinted ground: the highest accuracies and Gini
-        indices, the lowest counts. Rows that only differ by rounding are not told apart.
+        indices, the lowest counts. Values that are equal after rounding are all marked.
 
     Raises
     ------
@@ -82,7 +84,7 @@ def style_report(report, *, caption=None):
     --------
     conciseness_report : The numbers.
     """
-    missing = [name for name in (*_COLUMNS, "dG_low", "dG_high") if name not in report.columns]
+    missing = [name for name in (*_COLUMNS, *_INTERVAL) if name not in report.columns]
     if missing:
         raise ValueError(
             f"report has no column {', '.join(missing)}: pass what conciseness_report returned."
@@ -94,18 +96,18 @@ def style_report(report, *, caption=None):
 
 
 def _as_text(report):
-    """The table under its headings, with every number as people read it."""
+    """Format all numbers of the table as text, under its headings."""
     text = report[list(_COLUMNS)].astype(object)
     for name, (_, style, _) in _COLUMNS.items():
         text[name] = report[name].map(style, na_action="ignore").astype(object).fillna(_MISSING)
-    low, high = report["dG_low"].map(_NUMBER), report["dG_high"].map(_NUMBER)
-    text["dG"] += " [" + low + ", " + high + "]"
+    low, high = (report[name].map(_NUMBER) for name in _INTERVAL)
+    text["gini_gain"] += " [" + low + ", " + high + "]"
     text = text.map(lambda number: number.replace("-", "\N{MINUS SIGN}"))
     return text.set_axis([heading for heading, _, _ in _COLUMNS.values()], axis="columns")
 
 
 def _is_best(report):
-    """Where the best values of each method stand, as an array of bool."""
+    """Return an array of bool that marks the best values of each method."""
     best = report[list(_COLUMNS)].notna() & False
     for name, (_, style, choose) in _COLUMNS.items():
         if choose is None:

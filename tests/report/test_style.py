@@ -41,12 +41,12 @@ def report():
     return pd.DataFrame(
         {
             "accuracy": [0.95, 0.9403, 0.9501],
-            "AcDrop": [0.0, 0.0097, -0.0001],
+            "accuracy_drop": [0.0, 0.0097, -0.0001],
             "adversarial_accuracy": pd.array([0.5, 0.75, pd.NA], dtype="Float64"),
-            "Gini": [0.5, 0.7004, 0.7001],
-            "dG": [0.0, 0.2004, -0.1],
-            "dG_low": [0.0, 0.19, -0.2],
-            "dG_high": [0.0, 0.21, 0.05],
+            "gini": [0.5, 0.7004, 0.7001],
+            "gini_gain": [0.0, 0.2004, -0.1],
+            "gini_gain_low": [0.0, 0.19, -0.2],
+            "gini_gain_high": [0.0, 0.21, 0.05],
             "n_nonzero": pd.array([30, 8, pd.NA], dtype="Int64"),
             "n_features_90": [20, 5, 7],
         },
@@ -62,10 +62,10 @@ def test_numbers_as_people_read_them(report):
         "",
         "",
         "Accuracy",
-        "AcDrop",
+        "Accuracy drop",
         "Adversarial accuracy",
         "Gini",
-        "dG (95\xa0% interval)",
+        "Gini gain (95\xa0% interval)",
         "Non-zero coefficients",
         "Features for 90\xa0%",
     ]
@@ -93,7 +93,7 @@ def test_best_values_are_marked_also_if_they_only_look_equal(report):
 
 
 def test_methods_are_judged_apart(report):
-    other = report.rename(index={"ig": "shap"}).assign(Gini=[0.1, 0.2, 0.15])
+    other = report.rename(index={"ig": "shap"}).assign(gini=[0.1, 0.2, 0.15])
     table = Table(style_report(pd.concat([report, other])).to_html())
     gini = table.rows[0].index("Gini")
     assert {row for row, column in table.marked if column == gini} == {2, 3, 5}
@@ -119,5 +119,5 @@ def test_of_a_real_report():
 
 
 def test_another_table(report):
-    with pytest.raises(ValueError, match="report has no column Gini, dG_low: pass what"):
-        style_report(report.drop(columns=["Gini", "dG_low"]))
+    with pytest.raises(ValueError, match="report has no column gini, gini_gain_low: pass what"):
+        style_report(report.drop(columns=["gini", "gini_gain_low"]))
