@@ -4,20 +4,20 @@
 worst cases cannot be computed from these, hence the callables ``(estimator, X, y)`` of this file.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.utils import indexable
 
+from sklearn_advex._utils._class_targets import check_row_weights
 from sklearn_advex._utils._counts import check_count
 from sklearn_advex._utils._frames import one_row_per_sample
 from sklearn_advex._utils._pipeline import transform_to_last_step
-from sklearn_advex._utils._sampling import evenly_spaced
 from sklearn_advex._utils._sklearn_compat import safe_indexing
 from sklearn_advex.attribution import attribution_stability
 from sklearn_advex.attribution._explain import ExplainOptions, attribute_columns
-from sklearn_advex.metrics import gini_index
+from sklearn_advex.metrics import feature_value_impact, gini_index
+from sklearn_advex.model_selection._scorer import Scorer, select_rows, weighted_mean
 
 
 def make_gini_scorer(
@@ -60,9 +60,9 @@ def make_gini_scorer(
     Returns
     -------
     scorer : callable
-        ``scorer(estimator, X, y=None) -> float``. `estimator` is a fitted model, or a pipeline that
-        ends in one; then `X` is the pipeline's own input. It can be pickled and passed to every
-        `scoring` parameter of scikit-learn.
+        ``scorer(estimator, X, y=None, sample_weight=None) -> float``. `estimator` is a fitted
+        model, or a pipeline that ends in one; then `X` is the pipeline's own input. It can be
+        pickled and passed to every `scoring` parameter of scikit-learn.
 
     Raises
     ------
@@ -91,6 +91,71 @@ def make_gini_scorer(
     ExplainOptions(method, output, groups=groups).check()
     check_count(max_samples, "max_samples", none_allowed=True)
     return _GiniScorer(method, output, target, baseline, groups, max_samples)
+
+
+def make_n_features_scorer(
+    *,
+    method="ig",
+    output="logit",
+    target="predicted",
+    baseline=0.0,
+    groups="auto",
+    max_samples=None,
+):
+    """Make a scorer of the number of columns that a model uses.
+
+    Its score is minus the number of columns of `X` with a non-zero attribution in at least one row:
+    as for all scorers greater is better, so that of two models the one with fewer columns wins. A
+    column that a pipeline encodes in several counts once, and not at all if none of them is used.
+
+    Parameters
+    ----------
+    method : {"ig", "shap", "deep_shap", "saliency", "input_x_gradient", "occlusion"}, default="ig"
+        The attribution method; this and the next three as for :func:`sklearn_advex.explain`.
+    output : {"logit", "probability", "loss"}, default="logit"
+        The model output that is attributed. Linear classifiers of any loss have a logit.
+    target : "predicted", "true" or a class label, default="predicted"
+        The class whose output is attributed. For "true" the scorer must be called with `y`.
+    baseline : float, "mean", array-like of shape (n_features,) or table of rows, default=0.0
+        The input that predictions are compared with. A column that equals it in all rows does not
+        count.
+    groups : "auto", None or dict, default="auto"
+        The columns that are counted, for a pipeline: "auto" those of `X`, None the encoded ones
+        that the last step sees, a dict groups of your own.
+    max_samples : int, default=None
+        Largest number of rows, selected as by :func:`make_gini_scorer`.
+
+    Returns
+    -------
+    scorer : callable
+        ``scorer(estimator, X, y=None, sample_weight=None) -> float``. Rows of weight 0 do not
+        count. It can be pickled and passed to every `scoring` parameter of scikit-learn.
+
+    Raises
+    ------
+    ValueError
+        If `method`, `output` or `groups` is unknown, or `max_samples` is not a positive integer.
+
+    See Also
+    --------
+    n_features_scorer : The scorer with all defaults.
+    most_concise : Choose the candidate with the fewest columns: ``sparseness="n_features"``.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklearn_advex import AdversarialLogisticRegression
+    >>> from sklearn_advex.model_selection import n_features_scorer
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> model = make_pipeline(StandardScaler(), AdversarialLogisticRegression(epsilon=0.5))
+    >>> n_features_scorer(model.fit(X, y), X)
+    -3.0
+    """
+    ExplainOptions(method, output, groups=groups).check()
+    check_count(max_samples, "max_samples", none_allowed=True)
+    return _NFeaturesScorer(method, output, target, baseline, groups, max_samples)
 
 
 def make_stability_scorer(
@@ -132,8 +197,8 @@ def make_stability_scorer(
     Returns
     -------
     scorer : callable
-        ``scorer(estimator, X, y=None) -> float``. It can be pickled and passed to every `scoring`
-        parameter of scikit-learn.
+        ``scorer(estimator, X, y=None, sample_weight=None) -> float``. It can be pickled and passed
+        to every `scoring` parameter of scikit-learn.
 
     Raises
     ------
@@ -189,19 +254,9 @@ def make_adversarial_accuracy_scorer(*, epsilon=None):
     return _AdversarialAccuracyScorer(epsilon)
 
 
-class _Scorer:
-    """Base class whose representation is the call that makes the scorer."""
-
-    def __repr__(self):
-        values = ", ".join(f"{field.name}={getattr(self, field.name)!r}" for field in fields(self))
-        return f"{self.maker}({values})"
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class _GiniScorer(_Scorer):
-    """See :func:`make_gini_scorer`."""
-
-    maker = "make_gini_scorer"
+@dataclass(eq=False, repr=False)
+class _ExplanationScorer(Scorer):
+    """Base class of scorers of the attributions of all rows."""
 
     method: str
     output: str
@@ -210,18 +265,38 @@ class _GiniScorer(_Scorer):
     groups: Any
     max_samples: int | None
 
-    def __call__(self, estimator, X, y=None):
-        """Return the mean Gini index of the attributions of the rows of `X`."""
-        X, y = _choose_rows(X, y, self.max_samples)
+    def __call__(self, estimator, X, y=None, sample_weight=None):
+        """Score the attributions of the rows of `X`."""
+        X, y, sample_weight = select_rows(X, y, sample_weight, self.max_samples)
         options = ExplainOptions(self.method, self.output, self.target, self.baseline, self.groups)
         # Not `explain`: a frame with the names of encoded columns is not needed.
         attributions = attribute_columns(estimator, X, y, options).values
-        attributions = one_row_per_sample(attributions)  # images
-        return float(np.mean(gini_index(attributions, zero_division=0.0)))
+        return self._score(one_row_per_sample(attributions), sample_weight)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class _StabilityScorer(_Scorer):
+class _GiniScorer(_ExplanationScorer):
+    """See :func:`make_gini_scorer`."""
+
+    maker = "make_gini_scorer"
+
+    def _score(self, attributions, sample_weight):
+        return weighted_mean(gini_index(attributions, zero_division=0.0), sample_weight)
+
+
+class _NFeaturesScorer(_ExplanationScorer):
+    """See :func:`make_n_features_scorer`."""
+
+    maker = "make_n_features_scorer"
+
+    def _score(self, attributions, sample_weight):
+        if sample_weight is not None:
+            weights = check_row_weights(sample_weight, attributions)
+            attributions = safe_indexing(attributions, np.flatnonzero(weights))
+        return -float(np.count_nonzero(feature_value_impact(attributions)))
+
+
+@dataclass(eq=False, repr=False)
+class _StabilityScorer(Scorer):
     """See :func:`make_stability_scorer`."""
 
     maker = "make_stability_scorer"
@@ -234,9 +309,9 @@ class _StabilityScorer(_Scorer):
     n_iter: int
     max_samples: int | None
 
-    def __call__(self, estimator, X, y=None):
+    def __call__(self, estimator, X, y=None, sample_weight=None):
         """Return minus the mean worst-case change of the attributions of the rows of `X`."""
-        X, y = _choose_rows(X, y, self.max_samples)
+        X, y, sample_weight = select_rows(X, y, sample_weight, self.max_samples)
         stability = attribution_stability(
             estimator,
             X,
@@ -248,11 +323,11 @@ class _StabilityScorer(_Scorer):
             baseline=self.baseline,
             n_iter=self.n_iter,
         )
-        return -float(stability.change.mean())
+        return -weighted_mean(stability.change, sample_weight)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class _AdversarialAccuracyScorer(_Scorer):
+@dataclass(eq=False, repr=False)
+class _AdversarialAccuracyScorer(Scorer):
     """See :func:`make_adversarial_accuracy_scorer`."""
 
     maker = "make_adversarial_accuracy_scorer"
@@ -273,18 +348,11 @@ class _AdversarialAccuracyScorer(_Scorer):
         )
 
 
-def _choose_rows(X, y, max_samples):
-    """Return at most `max_samples` rows at equal distances, and their labels."""
-    if max_samples is None:
-        return X, y
-    X, y = indexable(X, y)
-    n_samples = X.shape[0] if hasattr(X, "shape") else len(X)
-    rows = evenly_spaced(n_samples, max_samples)
-    return safe_indexing(X, rows), None if y is None else safe_indexing(y, rows)
-
-
 #: Mean Gini index of the Integrated Gradients of the predicted class's probability, baseline 0.
 gini_scorer = make_gini_scorer()
+
+#: Minus the number of columns of `X` that a model uses.
+n_features_scorer = make_n_features_scorer()
 
 #: Worst-case accuracy under each model's own epsilon.
 adversarial_accuracy_scorer = make_adversarial_accuracy_scorer()
