@@ -5,6 +5,7 @@ from numbers import Real
 import numpy as np
 from sklearn.exceptions import NotFittedError
 
+from sklearn_advex.metrics._concise_choice import mean_test_scores
 from sklearn_advex.plotting._style import (
     GRAY,
     VERMILION,
@@ -16,6 +17,8 @@ from sklearn_advex.plotting._style import (
 
 # Areas of the smallest and the largest marker of a curve, in square points.
 _SMALLEST, _LARGEST = 12, 70
+
+_ADVICE = "pass the name of another score as {}=..."
 
 
 class TradeoffDisplay:
@@ -140,8 +143,8 @@ class TradeoffDisplay:
         # The band belongs to the rule's own accuracy, which may be another score than the axis'.
         max_drop = getattr(rule, "max_drop", None)
         display = cls(
-            _mean_test_scores(search.cv_results_, accuracy, "accuracy"),
-            _mean_test_scores(search.cv_results_, sparseness, "sparseness"),
+            mean_test_scores(search.cv_results_, accuracy, _ADVICE.format("accuracy")),
+            mean_test_scores(search.cv_results_, sparseness, _ADVICE.format("sparseness")),
             params=search.cv_results_["params"],
             best_index=getattr(search, "best_index_", None),
             max_drop=max_drop if getattr(rule, "accuracy", None) == accuracy else None,
@@ -233,18 +236,6 @@ class TradeoffDisplay:
             label=wrapped(f"chosen: {_as_text(self.params[self.best_index])}", width=40, lines=3),
             zorder=4,
         )
-
-
-def _mean_test_scores(cv_results, name, parameter):
-    """Mean test scores of all candidates, or what to do if the search has not this score."""
-    key = f"mean_test_{name}"
-    if key not in cv_results:
-        present = [key.removeprefix("mean_test_") for key in cv_results if "mean_test_" in key]
-        raise ValueError(
-            f"The search has no score {name!r}; it has {present}. Say which of them to draw with"
-            f" {parameter}=..., or give the search scoring={{{name!r}: ..., ...}}."
-        )
-    return np.asarray(cv_results[key], dtype=float)
 
 
 def curves_of(params):
