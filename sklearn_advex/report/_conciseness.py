@@ -1,12 +1,12 @@
 """Compare models by accuracy, robustness and conciseness in one table."""
 
 import numpy as np
-from sklearn.metrics import accuracy_score
+from sklearn.metrics import get_scorer
 
 from sklearn_advex._utils._frames import one_row_per_sample
 from sklearn_advex._utils._models import check_models, check_same_columns
 from sklearn_advex._utils._pipeline import last_step_of, transform_to_last_step
-from sklearn_advex.attribution import explain
+from sklearn_advex.attribution._explain import ExplainOptions, attribute_columns
 from sklearn_advex.metrics import feature_value_impact, gini_index
 from sklearn_advex.report._statistics import bootstrap_interval, n_features_for_share
 
@@ -14,16 +14,16 @@ _SHARE = 0.9
 _CONFIDENCE_LEVEL = 0.95
 _N_RESAMPLES = 1000
 
-# The columns in their order; those of a nullable dtype can hold pandas.NA.
+# The columns in their order, after the score and its drop; those of a nullable dtype can hold
+# pandas.NA.
 _DTYPES = {
-    "accuracy": "float64",
-    "accuracy_drop": "float64",
     "adversarial_accuracy": "Float64",
     "gini": "float64",
     "gini_gain": "float64",
     "gini_gain_low": "float64",
     "gini_gain_high": "float64",
     "n_nonzero": "Int64",
+    "n_columns": "int64",
     "n_features_90": "int64",
 }
 
@@ -35,6 +35,7 @@ def conciseness_report(
     *,
     reference=None,
     methods=("ig",),
+    accuracy="accuracy",
     epsilon=None,
     random_state=0,
     **explain_options,
@@ -58,6 +59,9 @@ def conciseness_report(
         takes the first.
     methods : sequence of str, default=("ig",)
         Attribution methods, as for :func:`sklearn_advex.explain`.
+    accuracy : str or callable, default="accuracy"
+        Scikit-learn scorer of the predictions, by name or as ``scorer(model, X, y)``: for rare
+        classes "balanced_accuracy" or "roc_auc". Its columns have its name.
     epsilon : float, array-like of shape (n_features,) or dict, default=None
         Half-width of the change per feature that the adversary is allowed, in the units of the
         columns that the models themselves see (the encoded ones in a pipeline). None takes the
@@ -75,9 +79,9 @@ def conciseness_report(
     report : pandas.DataFrame
         With a MultiIndex of the levels "model" and "method" and the columns
 
-        - accuracy: share of the rows that are predicted right.
+        - accuracy: share of the rows that are predicted right, or another score under its name.
         - accuracy_drop: accuracy of the reference minus that of the model (AcDrop in [1]_);
-          negative if the model is the better one.
+          negative if the model is the better one. "roc_auc_drop" and so on for another score.
         - adversarial_accuracy: share of the rows that are predicted right after the worst allowed
           change. Exact for linear models; for networks an upper bound, the accuracy under the
           attack of their `adversarial_score`. `pandas.NA` for a model without that method; the
@@ -89,6 +93,8 @@ def conciseness_report(
           varies with the test rows, not with the training data.
         - n_nonzero: number of features with a non-zero coefficient in any class, of those that the
           model itself sees. `pandas.NA` for a model without `coef_`; the column is of dtype Int64.
+        - n_columns: number of columns of `X` in use, those with a non-zero attribution in at least
+          one row. A column that a pipeline encodes in several counts once.
         - n_features_90: number of columns of `explain(model, X)`, largest impact (mean absolute
           attribution) first, that together carry 90 % of all impact.
 
@@ -136,29 +142,33 @@ def conciseness_report(
         raise ValueError("methods is empty: give it at least one attribution method, such as 'ig'.")
     check_models(models, reference)
     reference = next(iter(models)) if reference is None else reference
-    of_model = {name: _describe_model(model, X, y, epsilon) for name, model in models.items()}
+    score_name, scorer = _resolve_scorer(accuracy)
+    score = {name: float(scorer(model, X, y)) for name, model in models.items()}
     rows = {}
     for method in methods:
-        options = {"y": y, "method": method, **explain_options}
-        encoded = _attributions(models, X, reference, options)
-        gini = {name: gini_index(attributions) for name, attributions in encoded.items()}
-        for name, model in models.items():
-            gain = gini[name] - gini[reference]
-            low, high = bootstrap_interval(gain, _N_RESAMPLES, _CONFIDENCE_LEVEL, random_state)
-            columns = encoded[name]
-            if last_step_of(model) is not model:
-                columns = one_row_per_sample(explain(model, X, **options))
-            impact = feature_value_impact(columns)
-            rows[name, method] = of_model[name] | {
-                "accuracy_drop": of_model[reference]["accuracy"] - of_model[name]["accuracy"],
-                "gini": gini[name].mean(),
-                "gini_gain": gain.mean(),
-                "gini_gain_low": low,
-                "gini_gain_high": high,
-                "n_features_90": n_features_for_share(impact, _SHARE),
-            }
+        options = {"method": method, **explain_options}
+        of_explanations = _describe_explanations(models, X, y, reference, options, random_state)
+        for name, row in of_explanations.items():
+            drop = {score_name: score[name], f"{score_name}_drop": score[reference] - score[name]}
+            rows[name, method] = drop | row
+    of_model = {name: _describe_model(model, X, y, epsilon) for name, model in models.items()}
     index = pd.MultiIndex.from_product([models, methods], names=["model", "method"])
-    return pd.DataFrame([rows[key] for key in index], index=index).astype(_DTYPES)[list(_DTYPES)]
+    columns = [score_name, f"{score_name}_drop", *_DTYPES]
+    table = pd.DataFrame([rows[key] | of_model[key[0]] for key in index], index=index)
+    return table.astype(dict.fromkeys(columns[:2], "float64") | _DTYPES)[columns]
+
+
+def _resolve_scorer(accuracy):
+    """Return the name of a scorer and the scorer."""
+    if isinstance(accuracy, str):
+        return accuracy, get_scorer(accuracy)
+    if not callable(accuracy):
+        raise TypeError(
+            "accuracy must be the name of a scikit-learn scorer or a callable"
+            f" scorer(model, X, y), got {accuracy!r}."
+        )
+    name = getattr(accuracy, "__name__", "score")
+    return f"{name}_score" if name in _DTYPES else name, accuracy
 
 
 def _describe_model(model, X, y, epsilon):
@@ -171,19 +181,37 @@ def _describe_model(model, X, y, epsilon):
         adversarial_accuracy = last_step.adversarial_score(X_encoded, y, epsilon=epsilon)
     if hasattr(last_step, "coef_"):
         n_nonzero = np.unique(last_step.coef_.nonzero()[-1]).size
-    return {
-        "accuracy": accuracy_score(y, last_step.predict(X_encoded)),
-        "adversarial_accuracy": adversarial_accuracy,
-        "n_nonzero": n_nonzero,
-    }
+    return {"adversarial_accuracy": adversarial_accuracy, "n_nonzero": n_nonzero}
 
 
-def _attributions(models, X, reference, options):
-    """Attribute each model's predictions to the columns that the model itself sees."""
-    of_model = {
-        name: one_row_per_sample(explain(model, X, **{"groups": None} | options))
+def _describe_explanations(models, X, y, reference, options, random_state):
+    """Compute the columns of all models that depend on the attribution method."""
+    encoded = {
+        name: _attributions(model, X, y, {"groups": None} | options)
         for name, model in models.items()
     }
-    n_columns = {name: attributions.shape[1] for name, attributions in of_model.items()}
-    check_same_columns(n_columns, reference)
-    return of_model
+    check_same_columns({name: values.shape[1] for name, values in encoded.items()}, reference)
+    gini = {name: gini_index(values) for name, values in encoded.items()}
+    rows = {}
+    for name, model in models.items():
+        gain = gini[name] - gini[reference]
+        low, high = bootstrap_interval(gain, _N_RESAMPLES, _CONFIDENCE_LEVEL, random_state)
+        columns = encoded[name]
+        if last_step_of(model) is not model:
+            columns = _attributions(model, X, y, options)
+        impact = feature_value_impact(columns)
+        rows[name] = {
+            "gini": gini[name].mean(),
+            "gini_gain": gain.mean(),
+            "gini_gain_low": low,
+            "gini_gain_high": high,
+            "n_columns": np.count_nonzero(impact),
+            "n_features_90": n_features_for_share(impact, _SHARE),
+        }
+    return rows
+
+
+def _attributions(model, X, y, options):
+    """Attribute a model's predictions, as an array or sparse matrix of a row per sample."""
+    # Not `explain`: a frame needs names that differ, which encoded columns may not have.
+    return one_row_per_sample(attribute_columns(model, X, y, ExplainOptions(**options)).values)

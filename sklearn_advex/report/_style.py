@@ -11,14 +11,13 @@ _SIGNED = "{:+z.3f}".format
 _COUNT = "{:d}".format
 _MISSING = "\N{EN DASH}"
 
-# Column of the report: its heading, its format, and what makes a value the best.
+# Columns of the report after the score and its drop: heading, format, and the best of values.
 _COLUMNS = {
-    "accuracy": ("Accuracy", _PERCENT, max),
-    "accuracy_drop": ("Accuracy drop", _PERCENT, None),
     "adversarial_accuracy": ("Adversarial accuracy", _PERCENT, max),
     "gini": ("Gini", _NUMBER, max),
     "gini_gain": ("Gini gain (95\N{NO-BREAK SPACE}% interval)", _SIGNED, None),
     "n_nonzero": ("Non-zero coefficients", _COUNT, min),
+    "n_columns": ("Columns in use", _COUNT, min),
     "n_features_90": ("Features for 90\N{NO-BREAK SPACE}%", _COUNT, min),
 }
 
@@ -49,7 +48,7 @@ _TABLE = [
 ]
 
 _CAPTION = (
-    "Accuracy drop: loss of accuracy against the reference model. Gini: sparseness of the"
+    "{score} drop: loss against the reference model. Gini: sparseness of the"
     " attributions of a prediction, from 0 to 1. Gini gain: its gain over the reference model."
     " Features for 90 %: number of features that carry this share of all attribution. The best"
     " values are in bold."
@@ -89,30 +88,41 @@ def style_report(report, *, caption=None):
         raise ValueError(
             f"report has no column {', '.join(missing)}: pass what conciseness_report returned."
         )
-    marks = np.where(_is_best(report), _BEST, "")
-    styler = _as_text(report).style.format_index(escape="html").hide(names=True)
+    columns = _columns(report)
+    marks = np.where(_is_best(report, columns), _BEST, "")
+    styler = _as_text(report, columns).style.format_index(escape="html").hide(names=True)
     styler = styler.apply(lambda _: marks, axis=None).set_table_styles(_TABLE)
-    return styler.set_caption(escape(_CAPTION if caption is None else caption))
+    default = _CAPTION.format(score=next(iter(columns.values()))[0])
+    return styler.set_caption(escape(default if caption is None else caption))
 
 
-def _as_text(report):
+def _columns(report):
+    """Return heading, format and best value of each column that is shown."""
+    score = report.columns[0]
+    heading = score.replace("_", " ").capitalize()
+    style = _PERCENT if "accuracy" in score else _NUMBER
+    of_score = {score: (heading, style, max), f"{score}_drop": (f"{heading} drop", style, None)}
+    return of_score | _COLUMNS
+
+
+def _as_text(report, columns):
     """Format all numbers of the table as text, under its headings."""
-    text = report[list(_COLUMNS)].astype(object)
-    for name, (_, style, _) in _COLUMNS.items():
-        text[name] = report[name].map(style, na_action="ignore").astype(object).fillna(_MISSING)
+    text = report[list(columns)].astype(object)
+    for name, (_, style, _) in columns.items():
+        text[name] = report[name].astype(object).map(style, na_action="ignore").fillna(_MISSING)
     low, high = (report[name].map(_NUMBER) for name in _INTERVAL)
     text["gini_gain"] += " [" + low + ", " + high + "]"
     text = text.map(lambda number: number.replace("-", "\N{MINUS SIGN}"))
-    return text.set_axis([heading for heading, _, _ in _COLUMNS.values()], axis="columns")
+    return text.set_axis([heading for heading, _, _ in columns.values()], axis="columns")
 
 
-def _is_best(report):
+def _is_best(report, columns):
     """Return an array of bool that marks the best values of each method."""
-    best = report[list(_COLUMNS)].notna() & False
-    for name, (_, style, choose) in _COLUMNS.items():
+    best = report[list(columns)].notna() & False
+    for name, (_, style, choose) in columns.items():
         if choose is None:
             continue
-        for _, values in report[name].dropna().groupby(level="method"):
+        for _, values in report[name].astype(object).dropna().groupby(level="method"):
             shown = values.map(style)
             best.loc[shown.index, name] = shown == style(choose(values))
     return best.to_numpy()

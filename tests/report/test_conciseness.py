@@ -5,11 +5,13 @@ from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_breast_cancer
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import get_scorer, log_loss
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sklearn_advex import AdversarialLogisticRegression, explain
 from sklearn_advex.metrics import gini_index
+from sklearn_advex.model_selection import make_adversarial_accuracy_scorer
 from sklearn_advex.report import conciseness_report
 
 COLUMNS = [
@@ -21,6 +23,7 @@ COLUMNS = [
     "gini_gain_low",
     "gini_gain_high",
     "n_nonzero",
+    "n_columns",
     "n_features_90",
 ]
 
@@ -89,6 +92,7 @@ def test_what_a_model_cannot_say_is_na(models, data):
         **dict.fromkeys(COLUMNS, "float64"),
         "adversarial_accuracy": "Float64",
         "n_nonzero": "Int64",
+        "n_columns": "int64",
         "n_features_90": "int64",
     }
     only = conciseness_report({"n": models["n"]}, *data)
@@ -122,6 +126,30 @@ def test_options_of_explain_are_passed_on(models, data):
     assert with_labels.loc[("n", "ig"), "gini"] == pytest.approx(gini_index(A).mean())
 
 
+def negative_log_loss(model, X, y):
+    return -log_loss(y, model.predict_proba(X))
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "name"), [("roc_auc", "roc_auc"), (negative_log_loss, "negative_log_loss")]
+)
+def test_another_score(models, data, accuracy, name):
+    models = {key: models[key] for key in ("n", "a")}
+    report = conciseness_report(models, *data, accuracy=accuracy)
+    assert list(report.columns[:2]) == [name, f"{name}_drop"]
+    scores = [get_scorer(accuracy)(model, *data) for model in models.values()]
+    assert report[name].tolist() == scores
+    assert report[f"{name}_drop"].tolist() == [0.0, scores[0] - scores[1]]
+
+
+def test_a_score_that_the_table_has_already(models, data):
+    scorer = make_adversarial_accuracy_scorer(epsilon=0.2)
+    report = conciseness_report({"a": models["a"]}, *data, accuracy=scorer, epsilon=0.1)
+    row = report.loc[("a", "ig")]
+    assert row["adversarial_accuracy_score"] == scorer(models["a"], *data)
+    assert row["adversarial_accuracy"] > row["adversarial_accuracy_score"]
+
+
 def test_several_classes_and_arrays():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(120, 4))
@@ -140,7 +168,7 @@ def test_counts_of_a_model_without_features(data):
     with pytest.warns(UserWarning, match="All coefficients are 0"):
         nothing = AdversarialLogisticRegression(epsilon=1e6).fit(X, y)
     row = conciseness_report({"nothing": nothing}, X, y, epsilon=None).iloc[0]
-    assert row["n_nonzero"] == row["n_features_90"] == row["gini"] == 0
+    assert row["n_nonzero"] == row["n_columns"] == row["n_features_90"] == row["gini"] == 0
 
 
 def test_gini_of_encoded_columns_counts_of_original_ones():
@@ -154,11 +182,14 @@ def test_gini_of_encoded_columns_counts_of_original_ones():
     assert encoded.shape[1] == 8
     assert row["gini"] == pytest.approx(gini_index(encoded).mean())
     assert row["n_features_90"] == 1
+    assert row["n_nonzero"] == 8
+    assert row["n_columns"] == 2
     original = conciseness_report(models, X, y, groups="auto").iloc[0]
     assert original["gini"] == pytest.approx(gini_index(explain(models["n"], X)).mean())
     finest = conciseness_report(models, X, y, groups=None).iloc[0]
     assert finest["gini"] == row["gini"]
     assert finest["n_features_90"] > 1
+    assert finest["n_columns"] == 8
     few = make_column_transformer((StandardScaler(), ["size"]))
     models["few"] = make_pipeline(few, LogisticRegression()).fit(X, y)
     with pytest.raises(ValueError, match="'few' sees 1 columns and the reference 'n' 8"):
@@ -174,6 +205,8 @@ def test_gini_of_encoded_columns_counts_of_original_ones():
         ({"reference": "natural"}, ValueError, r"reference='natural' is not among .*'n', 'a'"),
         ({"methods": ()}, ValueError, "methods is empty"),
         ({"methods": "guess"}, ValueError, "method='guess' is unknown"),
+        ({"accuracy": 0.9}, TypeError, "accuracy must be the name of a scikit-learn scorer"),
+        ({"accuracy": "guess"}, ValueError, "'guess' is not a valid scoring value"),
         ({"output": "guess"}, ValueError, "output='guess' is unknown"),
         (
             {"models": {"n": make_pipeline(StandardScaler(), LogisticRegression())}},

@@ -48,6 +48,7 @@ def report():
             "gini_gain_low": [0.0, 0.19, -0.2],
             "gini_gain_high": [0.0, 0.21, 0.05],
             "n_nonzero": pd.array([30, 8, pd.NA], dtype="Int64"),
+            "n_columns": [4, 3, 5],
             "n_features_90": [20, 5, 7],
         },
         index=pd.MultiIndex.from_tuples(
@@ -67,13 +68,15 @@ def test_numbers_as_people_read_them(report):
         "Gini",
         "Gini gain (95\xa0% interval)",
         "Non-zero coefficients",
+        "Columns in use",
         "Features for 90\xa0%",
     ]
     zero = "+0.000 [0.000, 0.000]"
+    missing, gain = "\N{EN DASH}", "\N{MINUS SIGN}0.100 [\N{MINUS SIGN}0.200, 0.050]"
     assert rows == [
-        ["n", "ig", "95.0%", "0.0%", "50.0%", "0.500", zero, "30", "20"],
-        ["a < b & c", "ig", "94.0%", "1.0%", "75.0%", "0.700", "+0.200 [0.190, 0.210]", "8", "5"],
-        ["other", "ig", "95.0%", "0.0%", "–", "0.700", "−0.100 [−0.200, 0.050]", "–", "7"],  # noqa: RUF001
+        ["n", "ig", "95.0%", "0.0%", "50.0%", "0.500", zero, "30", "4", "20"],
+        ["a < b & c", "ig", "94.0%", "1.0%", "75.0%", "0.700", "+0.200 [0.190, 0.210]", *"835"],
+        ["other", "ig", "95.0%", "0.0%", missing, "0.700", gain, missing, "5", "7"],
     ]
 
 
@@ -88,6 +91,7 @@ def test_best_values_are_marked_also_if_they_only_look_equal(report):
         (2, "Gini"),
         (3, "Gini"),
         (2, "Non-zero coefficients"),
+        (2, "Columns in use"),
         (2, "Features for 90"),
     }
 
@@ -116,6 +120,15 @@ def test_of_a_real_report():
     assert len(table.rows) == 1 + 4
     assert table.rows[3].count("–") == 1  # noqa: RUF001
     pd.testing.assert_frame_equal(report, before)
+
+
+def test_of_another_score(report):
+    renamed = {"accuracy": "roc_auc", "accuracy_drop": "roc_auc_drop"}
+    html = style_report(report.rename(columns=renamed)).to_html()
+    head, *rows = Table(html).rows
+    assert head[2:4] == ["Roc auc", "Roc auc drop"]
+    assert rows[1][2:4] == ["0.940", "0.010"]
+    assert "Roc auc drop: loss against the reference" in html
 
 
 def test_another_table(report):
