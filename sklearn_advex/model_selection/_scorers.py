@@ -14,7 +14,7 @@ from sklearn_advex._utils._counts import check_count
 from sklearn_advex._utils._frames import one_row_per_sample
 from sklearn_advex._utils._pipeline import transform_to_last_step
 from sklearn_advex._utils._sklearn_compat import safe_indexing
-from sklearn_advex.attribution import attribution_stability
+from sklearn_advex.attribution import adversarial_accuracy, attribution_stability
 from sklearn_advex.attribution._explain import ExplainOptions, attribute_columns
 from sklearn_advex.metrics import feature_value_impact, gini_index
 from sklearn_advex.model_selection._scorer import Scorer, select_rows, weighted_mean
@@ -244,8 +244,9 @@ def make_adversarial_accuracy_scorer(*, epsilon=None):
     -------
     scorer : callable
         ``scorer(estimator, X, y, sample_weight=None) -> float``. It can be pickled and passed to
-        every `scoring` parameter of scikit-learn. The last step of `estimator` must have
-        ``adversarial_score(X, y, epsilon=None, sample_weight=None)``.
+        every `scoring` parameter of scikit-learn. Exact for linear classifiers, those of
+        scikit-learn included; for networks an upper bound, their accuracy under attack. Other
+        models must have ``adversarial_score(X, y, epsilon=None, sample_weight=None)``.
 
     See Also
     --------
@@ -336,16 +337,11 @@ class _AdversarialAccuracyScorer(Scorer):
 
     def __call__(self, estimator, X, y, sample_weight=None):
         """Return the accuracy of `estimator` on the worst allowed change of each row of `X`."""
-        model, X = transform_to_last_step(estimator, X)
-        if not hasattr(model, "adversarial_score"):
-            raise TypeError(
-                f"{type(model).__name__} has no adversarial_score method, which the adversarial"
-                " accuracy scorer needs. Use an estimator of sklearn_advex such as"
-                " AdversarialLogisticRegression, or a pipeline that ends in one."
-            )
-        return float(
-            model.adversarial_score(X, y, epsilon=self.epsilon, sample_weight=sample_weight)
-        )
+        model, X_encoded = transform_to_last_step(estimator, X)
+        options = {"epsilon": self.epsilon, "sample_weight": sample_weight}
+        if hasattr(model, "adversarial_score"):
+            return float(model.adversarial_score(X_encoded, y, **options))
+        return adversarial_accuracy(model, X_encoded, y, **options)
 
 
 #: Mean Gini index of the Integrated Gradients of the predicted class's probability, baseline 0.

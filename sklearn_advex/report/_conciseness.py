@@ -7,6 +7,7 @@ from sklearn_advex._utils._frames import one_row_per_sample
 from sklearn_advex._utils._models import check_models, check_same_columns
 from sklearn_advex._utils._pipeline import last_step_of, transform_to_last_step
 from sklearn_advex.attribution._explain import ExplainOptions, attribute_columns
+from sklearn_advex.attribution._robustness import adversarial_accuracy, is_linear
 from sklearn_advex.metrics import feature_value_impact, gini_index
 from sklearn_advex.report._statistics import bootstrap_interval, n_features_for_share
 
@@ -84,8 +85,8 @@ def conciseness_report(
           negative if the model is the better one. "roc_auc_drop" and so on for another score.
         - adversarial_accuracy: share of the rows that are predicted right after the worst allowed
           change. Exact for linear models; for networks an upper bound, the accuracy under the
-          attack of their `adversarial_score`. `pandas.NA` for a model without that method; the
-          column is of dtype Float64.
+          attack of their `adversarial_score`. `pandas.NA` for other models, and for models of
+          other libraries if `epsilon` is None; the column is of dtype Float64.
         - gini: mean Gini index of the attributions.
         - gini_gain: mean gain in the Gini index over the reference (dG in [1]_).
         - gini_gain_low, gini_gain_high: 95 % interval of `gini_gain`, by the percentile bootstrap
@@ -176,12 +177,14 @@ def _describe_model(model, X, y, epsilon):
     import pandas as pd
 
     last_step, X_encoded = transform_to_last_step(model, X)
-    adversarial_accuracy = n_nonzero = pd.NA
+    accuracy = n_nonzero = pd.NA
     if hasattr(last_step, "adversarial_score"):
-        adversarial_accuracy = last_step.adversarial_score(X_encoded, y, epsilon=epsilon)
+        accuracy = last_step.adversarial_score(X_encoded, y, epsilon=epsilon)
+    elif epsilon is not None and is_linear(last_step):
+        accuracy = adversarial_accuracy(last_step, X_encoded, y, epsilon=epsilon)
     if hasattr(last_step, "coef_"):
         n_nonzero = np.unique(last_step.coef_.nonzero()[-1]).size
-    return {"adversarial_accuracy": adversarial_accuracy, "n_nonzero": n_nonzero}
+    return {"adversarial_accuracy": accuracy, "n_nonzero": n_nonzero}
 
 
 def _describe_explanations(models, X, y, reference, options, random_state):

@@ -21,6 +21,7 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC, LinearSVC
+from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_advex.attribution import attribution_stability, explain
 from sklearn_advex.linear_model import AdversarialLogisticRegression
@@ -204,8 +205,13 @@ def test_adversarial_accuracy_is_that_on_the_worst_rows(cancer, epsilon):
 
 
 def test_adversarial_accuracy_of_other_models(cancer, pipeline):
-    with pytest.raises(TypeError, match="LogisticRegression has no adversarial_score method"):
-        adversarial_accuracy_scorer(pipeline, *cancer)
+    X, y = cancer
+    assert 0 < make_adversarial_accuracy_scorer(epsilon=0.2)(pipeline, X, y) < pipeline.score(X, y)
+    with pytest.raises(ValueError, match="epsilon_ of a model, and LogisticRegression has none"):
+        adversarial_accuracy_scorer(pipeline, X, y)
+    trees = DecisionTreeClassifier().fit(X, y)
+    with pytest.raises(TypeError, match=r"DecisionTreeClassifier .* no adversarial_score"):
+        adversarial_accuracy_scorer(trees, X, y)
 
 
 @pytest.mark.parametrize(
