@@ -99,7 +99,7 @@ def adversarial_accuracy(model, X, y, *, epsilon=None, norm=None, sample_weight=
     labels = label_positions(y, problem.classes, problem.rows)
     if sample_weight is not None:
         sample_weight = check_sample_weight(sample_weight, problem.rows, ensure_non_negative=True)
-    is_right = problem.is_robust(labels) & (labels >= 0)
+    is_right = problem.linear.is_robust(labels, problem.perturbation) & (labels >= 0)
     return float(accuracy_score(np.ones_like(is_right), is_right, sample_weight=sample_weight))
 
 
@@ -133,9 +133,10 @@ def certified_radius(model, X, *, norm=None):
     adversarial_accuracy : The share of predictions that hold.
     """
     problem = _WorstCase.from_model(model, X, 1.0, norm)
-    predicted = problem.scores.argmax(axis=1)
-    lead = np.take_along_axis(problem.scores, predicted[:, np.newaxis], axis=1) - problem.scores
-    reach = problem.reach[predicted]
+    scores = problem.linear.scores
+    predicted = scores.argmax(axis=1)
+    lead = np.take_along_axis(scores, predicted[:, np.newaxis], axis=1) - scores
+    reach = problem.linear.reach(problem.perturbation)[predicted]
     return np.divide(lead, reach, out=np.full_like(lead, np.inf), where=reach > 0).min(axis=1)
 
 
@@ -174,12 +175,13 @@ def worst_case_rows(model, X, y, *, epsilon=None, norm=None):
     """
     problem = _WorstCase.from_model(model, X, epsilon, norm)
     labels = known_positions(y, problem.classes, problem.rows)
-    leads = problem.worst_leads(labels)
+    leads = problem.linear.worst_leads(labels, problem.perturbation)
     np.put_along_axis(leads, labels[:, np.newaxis], -np.inf, axis=1)
     pairs, pair_of_row = np.unique(
         np.column_stack([leads.argmax(axis=1), labels]), axis=0, return_inverse=True
     )
-    changes = problem.perturbation.worst(problem.coef[pairs[:, 0]] - problem.coef[pairs[:, 1]])
+    coef = problem.linear.coef
+    changes = problem.perturbation.worst(coef[pairs[:, 0]] - coef[pairs[:, 1]])
     changes = changes.astype(problem.rows.dtype)
     if issparse(problem.rows):
         changed = problem.rows + type(problem.rows)(csr_array(changes)[pair_of_row])
@@ -188,8 +190,88 @@ def worst_case_rows(model, X, y, *, epsilon=None, norm=None):
     return frame_like(problem.X_encoded, changed, getattr(problem.X_encoded, "columns", None))
 
 
+class LinearScores(NamedTuple):
+    """Scores of rows by a linear classifier, one per class, and its coefficients.
+
+    Attributes
+    ----------
+    coef : ndarray of shape (n_classes, n_features)
+    scores : ndarray of shape (n_samples, n_classes)
+    """
+
+    coef: np.ndarray
+    scores: np.ndarray
+
+    @classmethod
+    def from_coefficients(cls, rows, coef, intercept):
+        """Score rows by one row of coefficients per class, or one for two classes.
+
+        Parameters
+        ----------
+        rows : {array-like, sparse matrix} of shape (n_samples, n_features)
+        coef : ndarray of shape (1, n_features) or (n_classes, n_features)
+        intercept : float or ndarray of shape (1,) or (n_classes,)
+
+        Returns
+        -------
+        LinearScores
+        """
+        scores = np.asarray(rows @ coef.T + intercept)
+        if len(coef) == 1:
+            return cls(
+                np.vstack([np.zeros_like(coef), coef]), np.hstack([np.zeros_like(scores), scores])
+            )
+        return cls(coef, scores)
+
+    def reach(self, perturbation):
+        """Compute the most that a change can add to the lead of a class over another.
+
+        Parameters
+        ----------
+        perturbation : perturbation set
+
+        Returns
+        -------
+        ndarray of shape (n_classes, n_classes)
+            Row k has the leads over class k.
+        """
+        return np.stack([perturbation.support(self.coef - own) for own in self.coef])
+
+    def worst_leads(self, labels, perturbation):
+        """Compute the largest lead of each class over the row's own by an allowed change.
+
+        Parameters
+        ----------
+        labels : ndarray of int of shape (n_samples,)
+            Positions of the rows' own classes.
+        perturbation : perturbation set
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+        """
+        own = np.take_along_axis(self.scores, labels[:, np.newaxis], axis=1)
+        return self.scores - own + self.reach(perturbation)[labels]
+
+    def is_robust(self, labels, perturbation):
+        """Return whether no allowed change makes the model predict another class than `labels`.
+
+        Parameters
+        ----------
+        labels : ndarray of int of shape (n_samples,)
+        perturbation : perturbation set
+
+        Returns
+        -------
+        ndarray of bool of shape (n_samples,)
+        """
+        leads = self.worst_leads(labels, perturbation)
+        loses_ties = np.arange(leads.shape[1]) < labels[:, np.newaxis]
+        return ~((leads > 0) | ((leads == 0) & loses_ties)).any(axis=1)
+
+
 class _WorstCase(NamedTuple):
-    """Scores of rows by a linear classifier, and what an adversary can add to them.
+    """A fitted linear classifier's scores of rows, and the changes that an adversary is allowed.
 
     Attributes
     ----------
@@ -198,16 +280,14 @@ class _WorstCase(NamedTuple):
     rows : {ndarray, CSR} of shape (n_samples, n_features)
         The same after validation.
     classes : ndarray of shape (n_classes,)
-    coef : ndarray of shape (n_classes, n_features)
-    scores : ndarray of shape (n_samples, n_classes)
+    linear : LinearScores
     perturbation : perturbation set
     """
 
     X_encoded: object
     rows: np.ndarray
     classes: np.ndarray
-    coef: np.ndarray
-    scores: np.ndarray
+    linear: LinearScores
     perturbation: object
 
     @classmethod
@@ -224,30 +304,10 @@ class _WorstCase(NamedTuple):
         perturbation = _perturbation_set(last_step, epsilon, norm)
         rows = validated_rows(last_step, X_encoded)
         problem = LinearProblem.from_model(last_step, rows, np.zeros(rows.shape[1]), "logit")
-        scores = rows @ problem.coef.T + problem.intercept
-        require_finite(scores, last_step, rows)
-        coef = problem.coef
-        if problem.is_binary:
-            scores = np.hstack([np.zeros_like(scores), scores])
-            coef = np.vstack([np.zeros_like(coef), coef])
-        _check_predictions(last_step, X_encoded, problem.classes, scores)
-        return cls(X_encoded, rows, problem.classes, coef, scores, perturbation)
-
-    @property
-    def reach(self):
-        """What a change can add to the lead of a class over another, (n_classes, n_classes)."""
-        return np.stack([self.perturbation.support(self.coef - own) for own in self.coef])
-
-    def worst_leads(self, labels):
-        """Compute the largest lead of each class over the row's own, (n_samples, n_classes)."""
-        own = np.take_along_axis(self.scores, labels[:, np.newaxis], axis=1)
-        return self.scores - own + self.reach[labels]
-
-    def is_robust(self, labels):
-        """Return whether no allowed change makes the model predict another class than `labels`."""
-        leads = self.worst_leads(labels)
-        loses_ties = np.arange(leads.shape[1]) < labels[:, np.newaxis]
-        return ~((leads > 0) | ((leads == 0) & loses_ties)).any(axis=1)
+        linear = LinearScores.from_coefficients(rows, problem.coef, problem.intercept)
+        require_finite(linear.scores, last_step, rows)
+        _check_predictions(last_step, X_encoded, problem.classes, linear.scores)
+        return cls(X_encoded, rows, problem.classes, linear, perturbation)
 
 
 def _perturbation_set(model, epsilon, norm):

@@ -233,7 +233,9 @@ class TradeoffDisplay:
             facecolors="none",
             edgecolors=VERMILION,
             linewidths=2,
-            label=wrapped(f"chosen: {_as_text(self.params[self.best_index])}", width=40, lines=3),
+            label=wrapped(
+                f"chosen: {describe_params(self.params[self.best_index])}", width=40, lines=3
+            ),
             zorder=4,
         )
 
@@ -260,7 +262,7 @@ def curves_of(params):
     for position, candidate in enumerate(params):
         common = {k: v for k, v in candidate.items() if k in varying and k != along}
         rank = ranks.get(repr(candidate.get(along)), 0)
-        curves.setdefault(_as_text(common), []).append((rank, position))
+        curves.setdefault(describe_params(common), []).append((rank, position))
     sizes = np.linspace(_SMALLEST, _LARGEST, max(len(ranks), 2))
     for label, members in curves.items():
         order, positions = np.array(sorted(members)).T
@@ -303,8 +305,17 @@ def _short(name):
     return name.rpartition("__")[2]
 
 
-def _as_text(params):
-    """Format parameters and their values."""
+def describe_params(params):
+    """Format parameters and their values.
+
+    Parameters
+    ----------
+    params : dict
+
+    Returns
+    -------
+    str
+    """
     return ", ".join(f"{_short(name)} = {_value(value)}" for name, value in params.items())
 
 
