@@ -5,10 +5,9 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import sparse
 
+from sklearn_advex._utils._containers import frame_like, is_frame, is_sparse, row_shape
 from sklearn_advex._utils._counts import check_count
-from sklearn_advex._utils._frames import frame_like, row_shape
 from sklearn_advex._utils._pipeline import transform_to_last_step
 from sklearn_advex.attribution._backend import Backend, completeness
 from sklearn_advex.attribution._groups import encoded_columns, resolve_groups, sum_columns
@@ -297,7 +296,7 @@ def attribute_columns(model, X, y, options, return_completeness=False):
     attribution = attribute_encoded(model, last_step, X_encoded, y, options)
     error = None
     if groups is not None:
-        values = sum_columns(attribution.values, groups, keep_sparse=_is_sparse(X))
+        values = sum_columns(attribution.values, groups, keep_sparse=is_sparse(X))
         attribution = attribution._replace(values=values)
     if return_completeness and attribution.outputs is None:
         raise ValueError(
@@ -308,7 +307,7 @@ def attribute_columns(model, X, y, options, return_completeness=False):
         error = check_completeness(attribution)
     if groups is not None:
         return Explanation(attribution.values, lambda: groups.names, X, attribution.outputs, error)
-    rows = X_encoded if hasattr(X_encoded, "columns") else X
+    rows = X_encoded if is_frame(X_encoded) else X
     names = partial(encoded_columns, model, X_encoded)
     return Explanation(attribution.values, names, rows, attribution.outputs, error)
 
@@ -367,11 +366,6 @@ def check_completeness(attribution):
             stacklevel=4,
         )
     return error
-
-
-def _is_sparse(X):
-    """Return whether rows are a sparse matrix or array, or a DataFrame of sparse columns."""
-    return sparse.issparse(X) or hasattr(X, "sparse")
 
 
 def choose_backend(model, method):

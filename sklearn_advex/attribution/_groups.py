@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-from sklearn_advex._utils._frames import n_columns_of
+from sklearn_advex._utils._containers import column_names, is_frame, n_columns_of
 from sklearn_advex._utils._groups import positions_of_groups
 from sklearn_advex._utils._pipeline import encoded_column_origins, encoded_feature_names
 
@@ -69,7 +69,7 @@ def resolve_groups(groups, model, X, X_encoded):
 
 def _groups_by_origin(model, X, n_columns, n_encoded):
     """Assign each encoded column to the column of `X` that it was made from."""
-    names = getattr(X, "columns", None)
+    names = column_names(X)
     fitted_names = getattr(model, "feature_names_in_", None)
     by_name = names is not None and fitted_names is not None
     try:
@@ -106,8 +106,8 @@ def encoded_columns(model, X_encoded):
     -------
     names : sequence or None
     """
-    if hasattr(X_encoded, "columns"):
-        return X_encoded.columns
+    if is_frame(X_encoded):
+        return column_names(X_encoded)
     names = encoded_feature_names(model)
     # A user's own transformer may return another number of names than of columns.
     return names if names is not None and len(names) == n_columns_of(X_encoded) else None

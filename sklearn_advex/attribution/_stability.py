@@ -8,7 +8,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
 from sklearn_advex._perturbation import resolve_epsilon
-from sklearn_advex._utils._frames import one_row_per_sample, row_shape
+from sklearn_advex._utils._containers import frame_like, one_row_per_sample, row_shape
 from sklearn_advex._utils._pipeline import transform_to_last_step
 from sklearn_advex.attribution._explain import (
     ExplainOptions,
@@ -152,7 +152,7 @@ def attribution_stability(
     shape = rows.shape  # the search works on flat rows, also for images
 
     def attribute(X_changed):
-        named = _like(X_encoded, X_changed.reshape(shape))
+        named = frame_like(X_encoded, X_changed.reshape(shape))
         attribution = attribute_encoded(model, last_step, named, y, options)
         return attribution._replace(values=one_row_per_sample(attribution.values))
 
@@ -248,12 +248,3 @@ def _dense_rows(model, X):
             "output='probability' takes a search over changed rows, which are dense: pass"
             " X.toarray(), or use output='loss' or 'logit'."
         ) from error
-
-
-def _like(X, values):
-    """Put values in a DataFrame with the column names of `X`, if `X` is one."""
-    if not hasattr(X, "columns"):
-        return values
-    import pandas as pd  # loaded here only: import sklearn_advex does not wait for it
-
-    return pd.DataFrame(values, columns=X.columns)

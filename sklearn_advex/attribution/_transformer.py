@@ -10,7 +10,7 @@ from sklearn.utils import Bunch, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_advex._utils._frames import one_row_per_sample, row_shape
+from sklearn_advex._utils._containers import one_row_per_sample, row_shape
 from sklearn_advex._utils._pipeline import (
     encoded_column_origins,
     encoded_feature_names,

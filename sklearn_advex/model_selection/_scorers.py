@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from sklearn_advex._utils._class_targets import check_row_weights
+from sklearn_advex._utils._containers import one_row_per_sample
 from sklearn_advex._utils._counts import check_count
-from sklearn_advex._utils._frames import one_row_per_sample
 from sklearn_advex._utils._pipeline import transform_to_last_step
 from sklearn_advex._utils._sklearn_compat import safe_indexing
 from sklearn_advex.attribution import adversarial_accuracy, attribution_stability

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.metrics import get_scorer
 
-from sklearn_advex._utils._frames import one_row_per_sample
+from sklearn_advex._utils._containers import one_row_per_sample
 from sklearn_advex._utils._models import check_models, check_same_columns
 from sklearn_advex._utils._pipeline import last_step_of, transform_to_last_step
 from sklearn_advex.attribution._explain import ExplainOptions, attribute_columns
