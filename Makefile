@@ -23,7 +23,7 @@ demo: $(VENV)/installed-plot ## natural, l1 and adversarial model side by side, 
 test: $(VENV)/installed-test ## the test suite; ARGS="-k gini" and the like are passed to pytest
 	$(PY) -m pytest $(ARGS)
 
-test-interop: $(VENV)/installed-test $(VENV)/installed-interop ## tests with other libraries' encoders and tables
+test-interop: $(VENV)/installed-test $(VENV)/installed-interop ## with encoders of other libraries
 	$(PY) -m pytest tests/interop tests/test_containers.py $(ARGS)
 
 lint: $(VENV)/installed-lint ## style and formatting, without changing a file

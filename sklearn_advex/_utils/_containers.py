@@ -207,6 +207,35 @@ def replace_columns(X, other, is_replaced):
     return np.where(is_replaced, other, X)
 
 
+def complete_rows(X):
+    """Return which rows have no missing value.
+
+    Parameters
+    ----------
+    X : ndarray, sparse matrix or table of shape (n_samples, n_columns)
+
+    Returns
+    -------
+    ndarray of bool of shape (n_samples,)
+    """
+    if issparse(X):
+        is_missing = X.tocsr(copy=True)
+        is_missing.data = np.isnan(is_missing.data.astype(np.float64)).astype(np.float64)
+        return np.asarray(is_missing.sum(axis=1)).ravel() == 0
+    if _is_pandas(X):
+        return ~X.isna().to_numpy().any(axis=1)
+    if is_frame(X):
+        columns = nw.from_native(X, eager_only=True).iter_columns()
+        return ~np.any([_is_missing(column) for column in columns], axis=0)
+    return ~(X != X).any(axis=1) if X.dtype.kind in "fO" else np.ones(len(X), dtype=bool)
+
+
+def _is_missing(column):
+    """Return which entries of a narwhals Series are null or NaN."""
+    is_missing = column.is_null().to_numpy()
+    return is_missing | column.is_nan().to_numpy() if column.dtype.is_float() else is_missing
+
+
 def row_shape(X):
     """Return the shape of one sample: (n_features,) for a table, () for a list of texts.
 
@@ -233,6 +262,7 @@ def n_rows_of(X):
     -------
     int
     """
+    X = X if hasattr(X, "shape") or hasattr(X, "__len__") else np.asarray(X)
     return X.shape[0] if hasattr(X, "shape") else len(X)
 
 

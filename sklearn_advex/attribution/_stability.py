@@ -15,6 +15,7 @@ from sklearn_advex.attribution._explain import (
     attribute_encoded,
     check_completeness,
     choose_backend,
+    predicted_by_threshold,
 )
 from sklearn_advex.metrics import attribution_change
 
@@ -131,6 +132,8 @@ def attribution_stability(
     options.check()
     if not isinstance(n_iter, int | np.integer) or n_iter < 0:
         raise ValueError(f"n_iter must be an integer of at least 0, got {n_iter!r}.")
+    y, options = predicted_by_threshold(model, X, y, options)
+    target = options.target
     last_step, X_encoded = transform_to_last_step(model, X)
     backend = choose_backend(last_step, method)
     epsilon = _epsilon_per_feature(epsilon, last_step, X_encoded)
