@@ -141,7 +141,8 @@ class AttributionTransformer(MetaEstimatorMixin, TransformerMixin, BaseEstimator
         if isinstance(self.target, str) and self.target == "true":
             raise ValueError(
                 "target='true' needs labels, which transform does not get. Use target='predicted'"
-                " or a class label here, or call sklearn_advex.explain(model, X, y, target='true')."
+                " or a class label here (target=['true'] for a class of that name), or call"
+                " sklearn_advex.explain(model, X, y, target='true')."
             )
         if sklearn.get_config()["enable_metadata_routing"]:
             routed = process_routing(self, "fit", **fit_params)

@@ -176,7 +176,7 @@ def test_feature_engine_drops_rows(table):
 
     X, y = table
     numbers = X[["age", "income"]].copy()
-    pipeline = make_pipeline(DropMissingData(), model()).fit(numbers, y)
+    pipeline = make_pipeline(DropMissingData(missing_only=False), model()).fit(numbers, y)
     holes = numbers.copy()
     holes.iloc[:20, 0] = np.nan
     with pytest.raises(ValueError, match=r"Step 'dropmissingdata' .* returned 220 rows for 240"):
