@@ -19,7 +19,7 @@ from sklearn.utils import gen_batches
 from torch import nn
 
 from sklearn_advex.attribution._torch._affine import check_affine_but_for
-from sklearn_advex.attribution._torch._network import Scores, private_copy
+from sklearn_advex.attribution._torch._network import private_copy
 
 _ELEMENTWISE = (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.Sigmoid, nn.Tanh, nn.Softplus)
 _MAX_POOLS = (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d)
@@ -117,8 +117,7 @@ def _derivative(outputs, output):
 
 def _with_rules(network):
     """Copy the scores so that captum's DeepLIFT is right on them, or refuse them."""
-    scores = Scores(private_copy(network.scores.module), network.scores.arrange)
-    scores.is_single = network.scores.is_single
+    scores = network.scores.of(private_copy(network.scores.module))
     check_affine_but_for(scores, network.tensor(network.values[:4]), _has_rule)
     for module in scores.modules():
         if type(module) in _ELEMENTWISE:

@@ -32,6 +32,14 @@ class Scores(nn.Module):
     module : torch.nn.Module
     arrange : callable
         From a tensor of rows in the shape of X to what `module` takes.
+
+    Attributes
+    ----------
+    is_single : bool
+        Whether the module has one logit for two classes.
+    is_difference : bool
+        Whether the score of one of two classes is its logit less the other one, as in a decision
+        function.
     """
 
     def __init__(self, module, arrange):
@@ -39,6 +47,22 @@ class Scores(nn.Module):
         self.module = module
         self.arrange = arrange
         self.is_single = False
+        self.is_difference = False
+
+    def of(self, module):
+        """Return the same scores of another module.
+
+        Parameters
+        ----------
+        module : torch.nn.Module
+
+        Returns
+        -------
+        Scores
+        """
+        scores = Scores(module, self.arrange)
+        scores.is_single, scores.is_difference = self.is_single, self.is_difference
+        return scores
 
     def forward(self, x):
         """Return a tensor of shape (n_samples, n_classes)."""
@@ -47,7 +71,7 @@ class Scores(nn.Module):
         if self.is_single:
             scores = scores.reshape(-1, 1)
             return torch.cat([-scores, scores], dim=1)
-        return scores
+        return scores - scores.flip(1) if self.is_difference else scores
 
 
 class Output(nn.Module):
@@ -129,9 +153,7 @@ class Network:
 
     def fast_scores(self):
         """Return the scores as a function that is faster to differentiate, but has no layers."""
-        scores = Scores(input_gradient_network(self.scores.module), self.scores.arrange)
-        scores.is_single = self.scores.is_single
-        return scores
+        return self.scores.of(input_gradient_network(self.scores.module))
 
     def tensor(self, rows):
         """Copy rows to the device.
@@ -272,12 +294,15 @@ def _check_logits(network, model, X, output):
             f"The module of {name} returns probabilities, and attributions need logits. Leave out"
             f" the {activation} at its end, and train with criterion=torch.nn.CrossEntropyLoss."
         )
-    scores = network.scores_of(rows, len(rows))
-    if output == "logit" or not hasattr(model, "predict_proba"):
+    if output == "logit":
+        network.scores.is_difference = n_classes == 2 and not network.scores.is_single
+        return
+    if not hasattr(model, "predict_proba"):
         return
     is_own = hasattr(model, "_module_input")  # other estimators take what their module takes
     X_chosen = safe_indexing(X, chosen) if is_own else network.tensor(rows).cpu().numpy()
     probabilities = np.asarray(model.predict_proba(X_chosen))
+    scores = network.scores_of(rows, len(rows))
     expected = network.outputs_of(scores, "probability")
     if not np.allclose(probabilities, expected, rtol=0.0, atol=_PROBE_TOLERANCE):
         raise ValueError(
