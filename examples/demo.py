@@ -133,9 +133,7 @@ def main():
     print(f"Breast cancer: {len(X_train)} tumours to learn from, {len(X_test)} to test on,")
     print("adversary of 0.1 standard deviations per feature.\n")
     print(compare(models, X_test, y_test).to_string(float_format="{:.3f}".format), "\n")
-    print(
-        "On these data an l1 penalty is enough: it leaves as few features, and as robust a model."
-    )
+    print("On these data an l1 penalty is enough: as few features, and as robust a model.")
     print("examples/plot_mushroom_original_columns.py has data where the adversary pays.\n")
     malignant = y_test == "malignant"
     print_explanation(models, X_test[malignant], y_test[malignant])

@@ -160,7 +160,8 @@ def explain(
           adds those columns in which both the baseline and the target class's coefficient are
           non-zero, in every row.
         - DataFrame with the index of `X` where `X` is one (sparse columns where it holds sparse
-          data).
+          data), and a DataFrame named by the encoded columns for texts and records.
+        - A table of the same library for polars, pyarrow and others.
 
         With ``groups=None`` the container is that of the encoded rows, or a DataFrame with the
         index of `X`.

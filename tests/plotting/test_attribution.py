@@ -251,7 +251,7 @@ def test_one_text(one):
     y = [1, 0, 1, 0] * 5
     model = make_pipeline(CountVectorizer(), AdversarialLogisticRegression(0.01)).fit(TEXTS, y)
     display = AttributionDisplay.from_estimator(model, one)
-    expected = explain(model, ["good film"]).toarray()[0]
+    expected = explain(model, ["good film"]).to_numpy()[0]
     np.testing.assert_allclose(display.attributions, expected)
     assert display.feature_names == ["bad", "day", "film", "good"]
 
@@ -262,7 +262,7 @@ def test_one_record(wrap):
     model = make_pipeline(DictVectorizer(), AdversarialLogisticRegression(0.01))
     model.fit(records, [1, 0] * 5)
     display = AttributionDisplay.from_estimator(model, wrap(records[0]))
-    np.testing.assert_allclose(display.attributions, explain(model, records[:1]).toarray()[0])
+    np.testing.assert_allclose(display.attributions, explain(model, records[:1]).to_numpy()[0])
 
 
 def test_several_texts_are_refused():

@@ -123,7 +123,7 @@ def test_a_long_path_counts_at_some_epsilons_only():
 def test_the_strongest_are_those_of_the_marked_epsilon_if_there_is_one():
     epsilons, coefs = [0.1, 0.2], [[9.0, 1.0, 0.1], [0.0, 0.2, 0.1]]
     assert texts(PathDisplay(epsilons, coefs).plot(top=1).labels_) == ["x0"]
-    display = PathDisplay(epsilons, coefs, epsilon_best=0.2).plot()
+    display = PathDisplay(epsilons, coefs, best_epsilon=0.2).plot()
     assert texts(display.labels_) == ["x1", "x2", "x0"]
 
 
