@@ -216,6 +216,7 @@ class AttributionTransformer(MetaEstimatorMixin, TransformerMixin, BaseEstimator
             The routes, for scikit-learn's metadata routing.
         """
         mapping = MethodMapping().add(caller="fit", callee="fit")
+        mapping.add(caller="fit_transform", callee="fit")  # what scikit-learn 1.8 looks for
         return MetadataRouter(owner=self).add(estimator=self.estimator, method_mapping=mapping)
 
     def __sklearn_tags__(self):
