@@ -87,7 +87,7 @@ def _decode(ones, zeros, n_columns):
 
 def _sample(X, n_columns, n_rows):
     """Select rows without missing values, None if there are fewer than two."""
-    X = X if hasattr(X, "shape") else np.asarray(X)
+    X = X.tocsr() if issparse(X) else X if hasattr(X, "shape") else np.asarray(X)
     rows = np.flatnonzero(complete_rows(X))
     n_rows = min(n_rows, max(_FEWEST_ROWS, _MOST_NUMBERS // n_columns))
     if rows.size < 2:

@@ -6,23 +6,27 @@ import numpy as np
 import sklearn
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, TransformerMixin, clone
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils import Bunch, get_tags
+from sklearn.utils import Bunch, get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_advex._utils._containers import one_row_per_sample, row_shape
+from sklearn_advex._utils._containers import n_rows_of, one_row_per_sample, row_shape
 from sklearn_advex._utils._pipeline import (
     encoded_feature_names,
     last_step_of,
     transform_to_last_step,
 )
-from sklearn_advex._utils._sklearn_compat import check_feature_names_in
+from sklearn_advex._utils._sampling import evenly_spaced
+from sklearn_advex._utils._sklearn_compat import check_feature_names_in, safe_indexing
 from sklearn_advex.attribution._explain import (
     ExplainOptions,
     attribute_columns,
     choose_backend,
 )
 from sklearn_advex.attribution._groups import resolve_groups
+
+# Rows on which `fit` tries whether a pipeline mixes columns. If larger, rarer categories are seen.
+_ROWS_TO_CHECK = 1000
 
 
 class AttributionTransformer(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
@@ -243,6 +247,7 @@ class AttributionTransformer(MetaEstimatorMixin, TransformerMixin, BaseEstimator
     def _check_groups(self, X):
         """Raise in `fit` already if a pipeline mixes columns."""
         if isinstance(self.groups, str) and hasattr(self.estimator_, "n_features_in_"):
-            resolve_groups(
-                self.groups, self.estimator_, X, transform_to_last_step(self.estimator_, X)[1]
-            )
+            (X,) = indexable(X)
+            rows = safe_indexing(X, evenly_spaced(n_rows_of(X), _ROWS_TO_CHECK))
+            _, encoded = transform_to_last_step(self.estimator_, rows)
+            resolve_groups(self.groups, self.estimator_, rows, encoded)

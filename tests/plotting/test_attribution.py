@@ -120,7 +120,7 @@ def test_title_and_axis_say_what_is_explained(model, row):
     title = f"predicted class: {predicted}, probability {probability:.3f}"
     assert display.ax_.get_title() == title
     assert f"attribution to the probability of class {predicted}" in display.ax_.get_xlabel()
-    total = f"{explain(model, row).sum(axis=None):+.3f}".replace("-", "\N{MINUS SIGN}")
+    total = f"{explain(model, row).to_numpy().sum():+.3f}".replace("-", "\N{MINUS SIGN}")
     assert display.ax_.get_xlabel().endswith(f"all bars sum to {total}")
     (other,) = set(model.classes_) - {predicted}
     for options in ({"target": other}, {"target": "true", "y": [other]}):
@@ -168,7 +168,7 @@ def test_numbers_of_a_series_stay_numbers(table):
     encode = make_column_transformer((logarithm, ["weight"]), (OneHotEncoder(), ["color"]))
     model = make_pipeline(encode, LogisticRegression()).fit(X, y)
     display = AttributionDisplay.from_estimator(model, X.iloc[0])
-    assert sum(lengths(display)) == pytest.approx(explain(model, X.iloc[[0]]).sum(axis=None))
+    assert sum(lengths(display)) == pytest.approx(explain(model, X.iloc[[0]]).to_numpy().sum())
 
 
 def test_a_text(pyplot):
