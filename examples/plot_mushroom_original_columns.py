@@ -4,7 +4,7 @@ Explanations in the columns that the user knows
 ===============================================
 
 Categories are one-hot encoded before a linear model sees them: the 22 questions about a mushroom
-become more than a hundred columns of zeros and ones. Nobody wants an explanation in terms of those.
+become more than a hundred columns of zeros and ones, in which an explanation is hard to read.
 :func:`~sklearn_advex.explain` follows every encoded column back to where it came from and sums what
 belongs together, so the explanation of a pipeline has the columns of the table that went into it.
 """
@@ -82,7 +82,7 @@ plt.show()
 # Accuracy against the number of columns
 # --------------------------------------
 # How many columns does a model need? Each line is the highest test accuracy of all models with at
-# most so many columns, along a path of epsilons and along one of l1 penalties; dashed, the accuracy
+# most k columns, along a path of epsilons and along one of l1 penalties; dashed, the accuracy
 # that is left if each encoded column may change by 0.1. If accuracy is all that matters an l1
 # penalty is enough here: its models need no more columns. With the same columns the models that
 # were trained against an adversary hold better under attack.

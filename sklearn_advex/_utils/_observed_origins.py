@@ -71,7 +71,7 @@ def observed_origins(transform, X, n_columns, n_rows):
                     [replace_columns(sample, other, ~chosen) for chosen in has_digit],
                 )
             )
-        except Exception:  # whatever another library raises for rows that nobody passed
+        except Exception:  # other libraries may refuse mixed rows by any error
             return None
     return _decode(ones, zeros, n_columns)
 

@@ -114,8 +114,8 @@ class AttributionTransformer(MetaEstimatorMixin, TransformerMixin, BaseEstimator
     def fit(self, X, y=None, **fit_params):
         """Fit a clone of `estimator`.
 
-        A fitted estimator is fitted again like any other, because whoever clones this transformer
-        (a grid search, for one) would lose its state anyway. To explain a fitted estimator as it
+        A fitted estimator is fitted again like any other, because cloning this transformer (in a
+        grid search, for example) would drop its state anyway. To explain a fitted estimator as it
         is, wrap it: ``AttributionTransformer(FrozenEstimator(model)).fit(X)`` takes it unchanged
         and needs no `y`.
 

@@ -210,7 +210,6 @@ def test_wrong_sums_are_told(cancer):
 
 
 def test_sparse_rows_cost_the_columns_in_use(monkeypatch):
-    rng = np.random.default_rng(0)
     X = sparse.csr_array(sparse.random(30, 5000, density=0.02, random_state=0))
     model = LogisticRegression().fit(X, np.arange(30) % 3 == 0)
     model.coef_ = np.zeros((1, 5000))
