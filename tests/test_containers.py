@@ -251,3 +251,14 @@ def test_values_in_containers_that_cannot_hold_them():
     assert frame_like([[1.0], [2.0]], values) is values
     assert not is_frame(values)
     assert column_names(matrix) is None
+
+
+@pytest.mark.parametrize("name", ["pandas", "polars", "pyarrow"])
+def test_dates_are_no_numbers(name, frame, y):
+    model = AdversarialLogisticRegression(0.1).fit(numbers(frame), y)
+    days = pd.date_range("2020", periods=len(frame), tz="UTC" if name == "pandas" else None)
+    X = CONTAINERS[name](pd.DataFrame({"size": frame["size"], "weight": days}))
+    with pytest.raises(TypeError, match="columns of dates or durations: 'weight'"):
+        explain(model, X)
+    with pytest.raises(TypeError, match="columns of dates or durations: 'size'"):
+        explain(model, pd.DataFrame({"size": days - days[0], "weight": frame["weight"]}))

@@ -240,6 +240,29 @@ def _is_missing(column):
     return is_missing | column.is_nan().to_numpy() if column.dtype.is_float() else is_missing
 
 
+def refuse_dates(X):
+    """Raise a TypeError if a table has columns of dates or durations, which are no numbers.
+
+    Parameters
+    ----------
+    X : array-like, sparse matrix or table
+    """
+    if _is_pandas(X):
+        is_date = [getattr(dtype, "kind", "O") in "mM" for dtype in X.dtypes]
+    elif is_frame(X):
+        is_date = [
+            dtype.is_temporal() for dtype in nw.from_native(X, eager_only=True).schema.dtypes()
+        ]
+    else:
+        return
+    dates = [name for name, chosen in zip(column_names(X), is_date, strict=True) if chosen]
+    if dates:
+        raise TypeError(
+            f"X has columns of dates or durations: {', '.join(map(repr, dates[:5]))}. Turn them"
+            " into numbers first, such as days since a fixed date, or leave them out."
+        )
+
+
 def row_shape(X):
     """Return the shape of one sample: (n_features,) for a table, () for a list of texts.
 

@@ -104,7 +104,8 @@ def explain(
         estimators with `classes_` and a torch `module_` that returns one logit per class (or one
         for two classes). A skorch classifier is one, if it is trained with a loss of logits.
         Searches, and classifiers that tune the decision threshold, are explained by the model
-        inside; the probability of bagging and soft voting by the mean over their members.
+        inside; the probability of bagging, soft voting and sigmoid calibration by the mean over
+        their members.
     X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
         The rows to explain, as `model` predicts on them; images of more dimensions where it takes
         them. Never changed.

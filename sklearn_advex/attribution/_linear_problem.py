@@ -9,7 +9,7 @@ from scipy.special import expit, log_softmax, softmax
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import validate_data
 
-from sklearn_advex._utils._containers import named_rows
+from sklearn_advex._utils._containers import named_rows, refuse_dates
 from sklearn_advex._utils._divided_differences import (
     logistic_divided_difference,
     softplus_divided_difference,
@@ -208,6 +208,7 @@ def validated_rows(model, X):
 
     `require_finite` finds these in sums over the rows, without a pass over X of its own.
     """
+    refuse_dates(X)
     X = validate_data(
         model,
         X,

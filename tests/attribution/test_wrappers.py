@@ -19,6 +19,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
+from sklearn.svm import LinearSVC
 
 from sklearn_advex import AdversarialLogisticRegression, AttributionTransformer, explain
 from sklearn_advex.attribution import adversarial_accuracy, attribution_stability
@@ -176,6 +177,20 @@ def test_the_probability_of_ensembles(name, several_classes, cancer):
         np.testing.assert_allclose(attributions.sum(axis=1), F - F_baseline, atol=1e-12)
 
 
+@pytest.mark.parametrize("ensemble", [True, False])
+@pytest.mark.parametrize("inner", [pipeline(), make_pipeline(StandardScaler(), LinearSVC())])
+def test_calibrated_probabilities(ensemble, inner, cancer):
+    X, y = cancer
+    model = CalibratedClassifierCV(inner, cv=3, ensemble=ensemble).fit(X, y)
+    attributions, error = explain(model, X, target="malignant", return_completeness=True)
+    np.testing.assert_allclose(error, 0.0, atol=1e-7)
+    pd.testing.assert_index_equal(attributions.columns, X.columns)
+    # Between two rows the sums differ by the calibrated probabilities themselves.
+    sums = attributions.sum(axis=1).to_numpy()
+    F = model.predict_proba(X)[:, model.classes_.tolist().index("malignant")]
+    np.testing.assert_allclose(sums - sums[0], F - F[0], atol=1e-7)
+
+
 def test_ensembles_in_pipelines_frames_and_sparse_rows(cancer):
     X, y = cancer
     bag = BaggingClassifier(LogisticRegression(), n_estimators=2, max_features=7, random_state=0)
@@ -195,10 +210,13 @@ def test_ensembles_in_pipelines_frames_and_sparse_rows(cancer):
 @pytest.mark.parametrize(
     ("wrapper", "inside"),
     [
-        (CalibratedClassifierCV(pipeline(), cv=2), r"\.calibrated_classifiers_\[0\]\.estimator"),
+        (
+            CalibratedClassifierCV(pipeline(), cv=2, method="isotonic"),
+            r"\.calibrated_classifiers_\[0\]\.estimator",
+        ),
         (OneVsRestClassifier(pipeline()), r"\.estimators_\[0\]"),
         (AdaBoostClassifier(n_estimators=2), r"\.estimators_\[0\]"),
-        (GridSearchCV(pipeline(), {}, refit=False, cv=2), "best_estimator_, if it is .* refit"),
+        (GridSearchCV(pipeline(), {}, refit=False, cv=2), r"best_estimator_, if it is .* refit"),
     ],
 )
 def test_where_the_model_is(wrapper, inside, cancer):
