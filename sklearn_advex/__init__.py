@@ -4,12 +4,12 @@ from sklearn_advex.attribution import AttributionTransformer, explain
 from sklearn_advex.linear_model import (
     AdversarialLinearClassifier,
     AdversarialLogisticRegression,
+    AdversarialLogisticRegressionCV,
     alpha_max,
     epsilon_grid,
     epsilon_max,
     epsilon_path,
 )
-from sklearn_advex.model_selection import AdversarialLogisticRegressionCV
 
 __version__ = "0.1.0.dev0"
 

@@ -1,7 +1,6 @@
 """Model selection by accuracy, sparseness of explanations and robustness together."""
 
-from sklearn_advex.model_selection._logistic_cv import AdversarialLogisticRegressionCV
-from sklearn_advex.model_selection._refit import most_concise
+from sklearn_advex.metrics._concise_choice import most_concise
 from sklearn_advex.model_selection._scorers import (
     adversarial_accuracy_scorer,
     gini_scorer,
@@ -12,7 +11,6 @@ from sklearn_advex.model_selection._scorers import (
 )
 
 __all__ = [
-    "AdversarialLogisticRegressionCV",
     "adversarial_accuracy_scorer",
     "gini_scorer",
     "make_adversarial_accuracy_scorer",

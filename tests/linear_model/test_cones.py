@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from sklearn_advex.linear_model._conic import Orthant, SecondOrderCone, minimize
+from sklearn_advex.linear_model._solvers._cones import Orthant, SecondOrderCone, minimize
 
 
 def make_program(rank, seed):

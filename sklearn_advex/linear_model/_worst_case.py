@@ -9,7 +9,7 @@ import numpy as np
 
 
 def scores_per_class(coef, intercept):
-    """Coefficients and intercepts with one row per class, also for a binary classifier.
+    """Arrange coefficients and intercepts with one row per class, also for two classes.
 
     Parameters
     ----------
@@ -26,8 +26,8 @@ def scores_per_class(coef, intercept):
     return coef, intercept
 
 
-def worst_gaps(scores, labels, coef, perturbation):
-    """By how much each class can be made to beat the class of the row.
+def worst_case_leads(scores, labels, coef, perturbation):
+    """Compute the worst-case lead of each class over the class of the row.
 
     Parameters
     ----------
@@ -47,44 +47,44 @@ def worst_gaps(scores, labels, coef, perturbation):
     return scores - np.take_along_axis(scores, labels[:, None], axis=1) + reach[labels]
 
 
-def stays(gaps, labels):
-    """Whether the row's class is still predicted, whatever the allowed change.
+def is_robust(leads, labels):
+    """Return whether no allowed change alters that the class of the row is predicted.
 
     Parameters
     ----------
-    gaps : ndarray of shape (n_samples, n_classes)
-        From `worst_gaps`.
+    leads : ndarray of shape (n_samples, n_classes)
+        From `worst_case_leads`.
     labels : ndarray of int of shape (n_samples,)
 
     Returns
     -------
     ndarray of shape (n_samples,), bool
     """
-    loses_ties = np.arange(gaps.shape[1]) < labels[:, None]
-    beaten = (gaps > 0) | ((gaps == 0) & loses_ties)
+    loses_ties = np.arange(leads.shape[1]) < labels[:, None]
+    beaten = (leads > 0) | ((leads == 0) & loses_ties)
     return ~beaten.any(axis=1)
 
 
-def worst_rivals(gaps, labels):
-    """The class that each row can be pushed toward the furthest.
+def worst_rivals(leads, labels):
+    """Return the class with the largest worst-case lead over the class of the row.
 
     Parameters
     ----------
-    gaps : ndarray of shape (n_samples, n_classes)
-        From `worst_gaps`.
+    leads : ndarray of shape (n_samples, n_classes)
+        From `worst_case_leads`.
     labels : ndarray of int of shape (n_samples,)
 
     Returns
     -------
     ndarray of int of shape (n_samples,)
     """
-    others = gaps.copy()
+    others = leads.copy()
     np.put_along_axis(others, labels[:, None], -np.inf, axis=1)
     return others.argmax(axis=1)
 
 
-def radii(scores, coef, unit):
-    """The scale of the set `unit` from which on a prediction can be changed.
+def certified_radii(scores, coef, unit):
+    """Compute the smallest multiple of a set with a change that alters the prediction.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def radii(scores, coef, unit):
     Returns
     -------
     ndarray of shape (n_samples,)
-        infinity where no change of any size alters the prediction.
+        Infinity if no change alters the prediction.
     """
     predicted = scores.argmax(axis=1)
     lead = np.take_along_axis(scores, predicted[:, None], axis=1) - scores

@@ -3,15 +3,9 @@
 import numpy as np
 from sklearn.utils import check_X_y
 
-from sklearn_advex._perturbation import PERTURBATION_SETS
-from sklearn_advex._utils._class_targets import (
-    check_classes,
-    check_row_weights,
-    check_weight_of_classes,
-    known_positions,
-)
+from sklearn_advex._perturbation import PERTURBATION_SETS, perturbation_set
 from sklearn_advex._utils._counts import check_count
-from sklearn_advex.linear_model._design_matrix import as_design_matrix
+from sklearn_advex.linear_model._training_data import TrainingData
 
 
 def epsilon_max(X, y, sample_weight=None, norm="linf"):
@@ -64,7 +58,7 @@ def epsilon_max(X, y, sample_weight=None, norm="linf"):
     """
     if norm not in PERTURBATION_SETS:
         raise ValueError(f"norm must be one of {sorted(PERTURBATION_SETS)}, got {norm!r}.")
-    return largest_epsilon(*_validated(X, y, sample_weight), norm)
+    return largest_epsilon(_validated(X, y, sample_weight), norm)
 
 
 def alpha_max(X, y, l1_ratio=1.0, sample_weight=None):
@@ -107,8 +101,8 @@ def alpha_max(X, y, l1_ratio=1.0, sample_weight=None):
             f"l1_ratio must be in (0, 1], got {l1_ratio!r}: without an l1 part no alpha makes the"
             " coefficients zero."
         )
-    gaps, shares = _class_mean_gaps(*_validated(X, y, sample_weight))
-    return float((shares * (1 - shares) * gaps.max(axis=0)).max() / l1_ratio)
+    gaps, shares = _validated(X, y, sample_weight).class_mean_gaps
+    return float((shares * (1 - shares) * gaps.max(axis=1)).max() / l1_ratio)
 
 
 def epsilon_grid(X, y, n=10, ratio=1e-2, sample_weight=None, norm="linf"):
@@ -152,56 +146,46 @@ def epsilon_grid(X, y, n=10, ratio=1e-2, sample_weight=None, norm="linf"):
 
 
 def grid_below(largest, n, ratio=1e-2):
-    """The grid that `epsilon_grid` makes of what `epsilon_max` says; a ValueError if that is 0."""
+    """Return a geometric grid below a number.
+
+    Parameters
+    ----------
+    largest : float
+        What `epsilon_max` returns.
+    n : int
+    ratio : float, default=1e-2
+
+    Returns
+    -------
+    ndarray of shape (n,)
+
+    Raises
+    ------
+    ValueError
+        If the number is 0.
+    """
     if largest == 0:
         raise ValueError("X has the same mean in all classes of y: no epsilon above 0 is useful.")
     return np.geomspace(ratio * largest, largest, n, endpoint=False)
 
 
-def largest_epsilon(design, labels, weights, norm="linf"):
-    """What `epsilon_max` says of data that are valid.
+def largest_epsilon(data, norm="linf"):
+    """Compute `epsilon_max` of validated data.
 
     Parameters
     ----------
-    design : DenseMatrix or CSRMatrix of shape (n_samples, n_features)
-    labels : ndarray of int of shape (n_samples,)
-        Positions of the classes, each of them with some weight.
-    weights : ndarray of shape (n_samples,)
+    data : TrainingData
     norm : {"linf", "l2", "l1"}, default="linf"
 
     Returns
     -------
     float
     """
-    gaps, _ = _class_mean_gaps(design, labels, weights)
-    unit = PERTURBATION_SETS[norm](np.ones(gaps.shape[0]))
-    return float(max(unit.gauge(gap / 2) for gap in gaps.T))
+    gaps, _ = data.class_mean_gaps
+    unit = perturbation_set(norm, np.ones(data.n_features))
+    return float(unit.gauge(gaps / 2).max())
 
 
 def _validated(X, y, sample_weight):
-    """The design, the positions of the classes and the weights of the rows."""
     X, y = check_X_y(X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
-    classes = check_classes(y)
-    labels = known_positions(y, classes, X)
-    weights = check_row_weights(sample_weight, X)
-    check_weight_of_classes(weights, labels, classes)
-    return as_design_matrix(X), labels, weights
-
-
-def _class_mean_gaps(design, labels, weights):
-    """Absolute gaps between class means per feature and problem, and each positive class's share.
-
-    Returns
-    -------
-    gaps : ndarray of shape (n_features, n_problems)
-    shares : ndarray of shape (n_problems,)
-    """
-    of_class = np.zeros((labels.size, labels.max() + 1))
-    of_class[np.arange(labels.size), labels] = weights / weights.sum()
-    shares = of_class.sum(axis=0)
-    sums = design.rmatvec(of_class)
-    rest = sums.sum(axis=1, keepdims=True) - sums
-    own, others = sums / shares, rest / (1 - shares)
-    gaps = np.abs(own - others)
-    gaps[gaps <= labels.size * np.finfo(float).eps * (np.abs(own) + np.abs(others))] = 0.0
-    return (gaps[:, 1:], shares[1:]) if shares.size == 2 else (gaps, shares)
+    return TrainingData.from_arrays(X, y, sample_weight)

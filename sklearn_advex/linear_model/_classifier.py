@@ -1,8 +1,175 @@
-"""Adversarially trained linear classifiers of any loss."""
+"""Adversarially trained linear classifiers, of the logistic loss and of any other."""
 
-from sklearn_advex._losses import LOSSES
 from sklearn_advex._utils._sklearn_compat import StrOptions
 from sklearn_advex.linear_model._base import BaseAdversarialLinearClassifier
+from sklearn_advex.linear_model._objective import TERMS
+
+
+class AdversarialLogisticRegression(BaseAdversarialLinearClassifier):
+    r"""Logistic regression trained against an adversary who may change every feature a little.
+
+    For labels :math:`y_i \in \{-1, 1\}` it minimizes the mean worst-case loss, plus a penalty:
+
+    .. math::
+
+        \sum_i s_i \log\Big(1 + \exp\big(h(w) - y_i (\langle w, x_i \rangle + b)\big)\Big)
+        + \alpha \Big(\rho \|w\|_1 + \frac{1 - \rho}{2} \|w\|_2^2\Big), \qquad
+        h(w) = \sum_j \epsilon_j |w_j|
+
+    with :math:`\rho` = `l1_ratio` and the row weights :math:`s_i` scaled to sum to 1. The support
+    function :math:`h(w)` is what the worst change within :math:`\pm\epsilon_j` per feature takes
+    off the margin, so the inner maximum of adversarial training is exact (eq. 6 of [1]_) and the
+    problem is convex. Features whose class means differ by little compared with `epsilon` get
+    coefficients that are exactly 0.0, which makes explanations concise.
+    More than two classes are learned one-vs-rest, a binary problem for each (section E of [1]_).
+
+    ``epsilon=0`` is ordinary (penalized) logistic regression: the paper's n-model at ``alpha=0``,
+    its l-model with parameter lambda at ``alpha=lambda, l1_ratio=1``.
+
+    Parameters
+    ----------
+    epsilon : float, array-like of shape (n_features,) or dict, default=0.1
+        Half-width of the change allowed to the adversary, in each feature's own units: one number
+        for all features, one per feature, or for DataFrames a dict from column name to number that
+        names every column. 0 means that a feature cannot be changed. One number only makes sense
+        for features on one scale: standardize first.
+    norm : {"linf", "l2", "l1"}, default="linf"
+        The norm of the perturbation set: with "linf" every feature changes independently, "l2" and
+        "l1" bound the length of the change as a whole. For them :math:`h(w)` is
+        :math:`(\sum_j (\epsilon_j w_j)^2)^{1/2}` and :math:`\max_j \epsilon_j |w_j|`, and models
+        are not concise unless `l1_ratio` makes them so.
+    alpha : float, default=1e-4
+        Strength of the penalty on the coefficients. With 0 there may be no finite minimizer, see
+        Notes.
+    l1_ratio : float, default=0.0
+        Share of the l1 penalty, in [0, 1]: 0 is a ridge, 1 the lasso.
+    fit_intercept : bool, default=True
+        Whether to fit an intercept. It is never penalized.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes, multiplied with `sample_weight`; "balanced" makes the classes weigh
+        the same.
+    solver : {"auto", "active-set-newton", "interior-point"}, default="auto"
+        "auto" takes the best solver for the problem: "active-set-newton", Newton's method on the
+        features in use, which needs ``norm="linf"``; else "interior-point", Newton's method with
+        the perturbation set kept exact in each step, which needs memory for the number of features
+        squared (at most 2000).
+    tol : float, default=1e-8
+        Largest `kkt_residual_` that counts as converged.
+    max_iter : int, default=100
+        Largest number of Newton steps for each class.
+    warm_start : bool, default=False
+        Whether `fit` starts from the coefficients of the previous call.
+    n_jobs : int, default=None
+        Number of threads: classes are fitted side by side, and threads beyond the number of classes
+        go to the linear algebra of each. None means 1 unless in a :obj:`joblib.parallel_backend`
+        context, -1 all processors.
+    verbose : int, default=0
+        Above 0, print a line per Newton step: objective, residual, features in use, time.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels.
+    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
+        Coefficients, one row for two classes and one row per class for more; float32 if X was.
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+        Intercepts.
+    epsilon_ : ndarray of shape (n_features,)
+        The half-width per feature that was used.
+    kkt_residual_ : ndarray of shape (1,) or (n_classes,)
+        Max-norm of the smallest subgradient of the objective at the returned coefficients,
+        intercept included; 0 at an exact optimum. For float32 X it includes the rounding of the
+        coefficients to float32, which `tol` does not judge. For the norms "l2" and "l1", see
+        :class:`AdversarialLinearClassifier`.
+    dual_gap_ : ndarray of shape (1,) or (n_classes,)
+        Certified upper bound on how far `objective_` is above the minimum, by duality. For
+        ``alpha=0`` it is `objective_` itself: there only `kkt_residual_` tells more.
+    objective_ : ndarray of shape (1,) or (n_classes,)
+        The objective at the returned coefficients.
+    n_iter_ : ndarray of int of shape (1,) or (n_classes,)
+        Newton steps taken.
+    feature_means_ : ndarray of shape (n_features,)
+        Means of the training data, weighted by `sample_weight`; a baseline for explanations.
+    n_features_in_ : int
+        Number of features seen during fit.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the features, where X has string column names.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the residual is above `tol` at the end, or if there is no finite minimizer.
+    UserWarning
+        If `epsilon` or `alpha` is so large that all coefficients are 0.
+
+    See Also
+    --------
+    AdversarialLinearClassifier : The same for other losses.
+    sklearn_advex.epsilon_max : The `epsilon` from which on no feature is used.
+    sklearn_advex.epsilon_grid : Values of `epsilon` for a grid search.
+    sklearn_advex.model_selection.most_concise : Choose the most concise of the accurate models.
+
+    Notes
+    -----
+    With ``alpha=0`` and classes that stay separable whatever the adversary does, larger
+    coefficients are always better and no finite minimizer exists. `fit` then stops at a model that
+    separates the training data robustly, and warns. Where only some rows can be separated ever
+    further there is no finite minimizer either; then the coefficients end where the residual falls
+    below `tol`, and say as much about `tol` as about the data. Any ``alpha > 0`` prevents both.
+
+    From scikit-learn 1.9 on `set_callbacks` takes its callbacks, such as
+    `sklearn.callback.ProgressBar` (with ``pip install 'sklearn-advex[progress]'``); the tasks of a
+    fit that they hear of are its binary problems.
+
+    References
+    ----------
+    .. [1] P. Chalasani, J. Chen, A. R. Chowdhury, S. Jha, X. Wu. "Concise Explanations of Neural
+       Networks using Adversarial Training". ICML 2020. :arxiv:`1810.06583`
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklearn_advex import AdversarialLogisticRegression
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> model = make_pipeline(StandardScaler(), AdversarialLogisticRegression(epsilon=0.3))
+    >>> model.fit(X, y).score(X, y)
+    0.961...
+    >>> int((model[-1].coef_ != 0).sum())
+    6
+    """
+
+    loss = "log_loss"
+
+    def __init__(
+        self,
+        epsilon=0.1,
+        *,
+        norm="linf",
+        alpha=1e-4,
+        l1_ratio=0.0,
+        fit_intercept=True,
+        class_weight=None,
+        solver="auto",
+        tol=1e-8,
+        max_iter=100,
+        warm_start=False,
+        n_jobs=None,
+        verbose=0,
+    ):
+        self.epsilon = epsilon
+        self.norm = norm
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.fit_intercept = fit_intercept
+        self.class_weight = class_weight
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.warm_start = warm_start
+        self.n_jobs = n_jobs
+        self.verbose = verbose
 
 
 class AdversarialLinearClassifier(BaseAdversarialLinearClassifier):
@@ -154,7 +321,7 @@ class AdversarialLinearClassifier(BaseAdversarialLinearClassifier):
 
     _parameter_constraints = {
         **BaseAdversarialLinearClassifier._parameter_constraints,
-        "loss": [StrOptions(set(LOSSES))],
+        "loss": [StrOptions(TERMS.keys())],
     }
 
     def __init__(
@@ -187,7 +354,3 @@ class AdversarialLinearClassifier(BaseAdversarialLinearClassifier):
         self.warm_start = warm_start
         self.n_jobs = n_jobs
         self.verbose = verbose
-
-    @property
-    def _loss(self):
-        return LOSSES[self.loss]()

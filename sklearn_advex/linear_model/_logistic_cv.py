@@ -9,23 +9,24 @@ from sklearn.metrics import get_scorer
 from sklearn.model_selection import check_cv
 from sklearn.utils.parallel import Parallel, delayed
 
-from sklearn_advex._perturbation import PERTURBATION_SETS
-from sklearn_advex._utils._class_targets import check_row_weights
+from sklearn_advex._perturbation import perturbation_set
 from sklearn_advex._utils._sklearn_compat import (
     Interval,
     StrOptions,
     fit_context,
 )
 from sklearn_advex._utils._tasks import fit_task
-from sklearn_advex.linear_model import AdversarialLogisticRegression
-from sklearn_advex.linear_model._design_matrix import as_design_matrix
-from sklearn_advex.linear_model._diagnostics import warn_about_path
+from sklearn_advex.linear_model._base import blas_threads, stack_models
+from sklearn_advex.linear_model._classifier import AdversarialLogisticRegression
+from sklearn_advex.linear_model._grid import largest_epsilon
 from sklearn_advex.linear_model._path import resolve_epsilons, solve_path
-from sklearn_advex.linear_model._strength import largest_epsilon
+from sklearn_advex.linear_model._solvers._base import Status
+from sklearn_advex.linear_model._warnings import warn_about_path
 from sklearn_advex.metrics import gini_index
-from sklearn_advex.model_selection._refit import most_concise
+from sklearn_advex.metrics._concise_choice import most_concise
 
-_OWN = {"epsilon", "alpha", "norm", "solver", "warm_start"}
+# Parameters of the model that the search replaces by its own.
+_REPLACED = {"epsilon", "alpha", "norm", "solver", "warm_start"}
 
 
 class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
@@ -146,7 +147,7 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         **{
             name: constraint
             for name, constraint in AdversarialLogisticRegression._parameter_constraints.items()
-            if name not in _OWN
+            if name not in _REPLACED
         },
         "epsilons": [Interval(Integral, 1, None, closed="left"), "array-like"],
         "alphas": ["array-like"],
@@ -212,32 +213,49 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         ValueError
             If the data or a parameter is not valid; the message names it.
         """
-        design, labels, weights = self._prepare(X, y, sample_weight)
-        if not issparse(design.X):  # paths pick columns time and again
-            design = as_design_matrix(np.asfortranarray(design.X))
+        data = self._validate(X, y, sample_weight)
         self.alphas_ = _resolve_alphas(self.alphas)
-        row_weights = check_row_weights(sample_weight, design.X)
-        self.epsilon_max_ = largest_epsilon(design, labels, row_weights)
-        self.epsilons_ = resolve_epsilons(self.epsilons, self.epsilon_max_)
-        folds = list(check_cv(self.cv, labels, classifier=True).split(design.X, labels))
+        self.epsilon_max_ = largest_epsilon(data)
+        self.epsilons_ = resolve_epsilons(self.epsilons, data)
+        data = data.in_column_order()  # paths pick columns time and again
+        cv = check_cv(self.cv, data.labels, classifier=True)
+        folds = list(cv.split(data.design.X, data.labels))
         n_paths = self.alphas_.size * (len(folds) + 1)
         task = fit_task(self, X, y, sample_weight, n_paths)
-        with task, self._blas_threads(len(folds)):
+        with task, blas_threads(self.n_jobs, len(folds)):
             of_path = iter(task.subtasks("path", n_paths, self.epsilons_.size))
             results = Parallel(n_jobs=self.n_jobs, verbose=self.verbose)(
-                delayed(_score_fold)(self, design.X, labels, row_weights, *fold, next(of_path))
+                delayed(_score_fold)(self, data, *fold, next(of_path))
                 for fold in product(self.alphas_, folds)
             )
             paths = [
-                solve_path(self, design, labels, weights, self.epsilons_, alpha, next(of_path))
+                solve_path(data, self.epsilons_, next(of_path), **self._path_options(alpha))
                 for alpha in self.alphas_
             ]
-            self._choose(design, labels, weights, paths, results)
+            self._choose(data, paths, results)
         solutions = [s for path in paths for problems in path for s in problems]
-        warn_about_path(self, solutions + [s for _, unsolved in results for s in unsolved])
+        solutions += [s for _, unsolved in results for s in unsolved]
+        warn_about_path(solutions, self.tol, self.max_iter)
         return self
 
-    def _choose(self, design, labels, weights, paths, results):
+    def _model(self, alpha, epsilon, coef, intercept):
+        """Return a fitted classifier for scorers that take one."""
+        model = AdversarialLogisticRegression(epsilon, **self._path_options(alpha))
+        model.classes_, model.n_features_in_ = self.classes_, coef.shape[1]
+        model.epsilon_ = np.full(coef.shape[1], epsilon)
+        model.coef_, model.intercept_ = coef, intercept
+        return model
+
+    def _path_options(self, alpha):
+        return {
+            "tol": self.tol,
+            "max_iter": self.max_iter,
+            "alpha": alpha,
+            "l1_ratio": self.l1_ratio,
+            "fit_intercept": self.fit_intercept,
+        }
+
+    def _choose(self, data, paths, results):
         """Keep the scores, and one model of the paths."""
         shape = (self.alphas_.size, -1, self.epsilons_.size)
         self.scores_ = {
@@ -260,9 +278,14 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         self.coefs_paths_ = np.array(
             [[[s.point.coef for s in problems] for problems in path] for path in paths]
         )
-        perturbation = PERTURBATION_SETS[self.norm](self.epsilon_)
-        objectives = self._objectives(design, labels, weights, perturbation, self.best_alpha_)
-        self._keep(objectives, paths[i_alpha][i_epsilon], design.dtype)
+        objectives = data.objectives(
+            self.loss,
+            perturbation_set(self.norm, self.epsilon_),
+            alpha=self.best_alpha_,
+            l1_ratio=self.l1_ratio,
+            fit_intercept=self.fit_intercept,
+        )
+        self._store(objectives, paths[i_alpha][i_epsilon], data.design.dtype)
 
 
 def _resolve_alphas(alphas):
@@ -274,7 +297,7 @@ def _resolve_alphas(alphas):
     return resolved
 
 
-def _score_fold(estimator, X, labels, row_weights, alpha, fold, task):
+def _score_fold(estimator, data, alpha, fold, task):
     """Fit one path on a fold and score it on the rows left out.
 
     Returns
@@ -284,47 +307,32 @@ def _score_fold(estimator, X, labels, row_weights, alpha, fold, task):
     unsolved : list of Solution
         The fits that are not optimal.
     """
-    X_train, X_test = (_rows(X, indices) for indices in fold)
     train, test = fold
-    model = AdversarialLogisticRegression(
-        alpha=alpha,
-        **{
-            name: value
-            for name, value in estimator.get_params().items()
-            if name in AdversarialLogisticRegression._parameter_constraints
-        },
-    )
-    model.classes_, model.n_features_in_ = estimator.classes_, X.shape[1]
-    if np.unique(labels[train]).size < model.classes_.size:
-        raise ValueError("cv leaves all rows of a class out of a training set: use fewer folds.")
-    weighed = model._weigh(X_train, labels[train], row_weights[train])
-    # Models that are only scored need not be much more accurate than asked for.
-    path = solve_path(model, *weighed, estimator.epsilons_, alpha, task, overshoot=0.5)
-    labels_test = labels[test]
+    if np.unique(data.labels[train]).size < data.classes.size:
+        raise ValueError(
+            "cv leaves all rows of a class out of a training set: use folds with rows of every"
+            " class, for example a StratifiedKFold with shuffle=True."
+        )
+    # Models that are only scored need not be much more accurate than `tol`.
+    options = estimator._path_options(alpha) | {"final_tol": 0.5}
+    path = solve_path(data.take(train), estimator.epsilons_, task, **options)
+    X, labels = data.design.take(test).X, data.labels[test]
     scores = {name: [] for name in estimator.scoring}
     for epsilon, problems in zip(estimator.epsilons_, path, strict=True):
-        model.epsilon_ = model._resolve_epsilon(epsilon)
-        model.coef_ = np.stack([solution.point.coef for solution in problems])
-        model.intercept_ = np.array([solution.point.intercept for solution in problems])
-        decision = X_test @ model.coef_.T + model.intercept_
+        coef, intercept = stack_models([solution.point for solution in problems])
+        decision = X @ coef.T + intercept
         predicted = decision.argmax(axis=1) if len(problems) > 1 else decision[:, 0] > 0
         for name in scores:
             if name == "accuracy":
-                score = np.mean(predicted == labels_test)
+                score = np.mean(predicted == labels)
             elif name == "gini":
-                score = _mean_gini(X_test, model.coef_, predicted)
+                score = _mean_gini(X, coef, predicted)
             else:
-                score = get_scorer(name)(model, X_test, estimator.classes_[labels_test])
+                model = estimator._model(alpha, epsilon, coef, intercept)
+                score = get_scorer(name)(model, X, estimator.classes_[labels])
             scores[name].append(score)
     solutions = [solution for problems in path for solution in problems]
-    return scores, [s for s in solutions if s.status != "converged"]
-
-
-def _rows(X, indices):
-    """Some rows of a matrix, an array one column after the other."""
-    if issparse(X):
-        return X[indices]
-    return X.T.take(np.arange(X.shape[0])[indices], axis=1).T
+    return scores, [s for s in solutions if s.status is not Status.CONVERGED]
 
 
 def _mean_gini(X, coef, predicted):

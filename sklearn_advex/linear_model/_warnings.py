@@ -6,13 +6,18 @@ from itertools import compress
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from sklearn_advex.linear_model._solver_choice import make_solver
+from sklearn_advex._perturbation import perturbation_set
+from sklearn_advex.linear_model._objective._duality import entry_epsilon, separability_bracket
+from sklearn_advex.linear_model._solvers import make_solver
+from sklearn_advex.linear_model._solvers._base import Status
 
-# The search for the epsilon that a warning names: how close, and how much work it may cost.
+# Relative accuracy of the epsilon that a warning names: a smaller one takes more probes.
 _PROBE_ACCURACY = 0.1
+# Largest number of models that the search for it trains, and how far it trains them.
 _PROBES = 6
-_PROBE_TOLERANCE = 1e-6
-_PROBE_ITERATIONS = 25
+_PROBE_TOL = 1e-6
+_PROBE_MAX_ITER = 25
+_UNSOLVED = {Status.MAX_ITER, Status.STALLED}
 
 
 def warn_about(estimator, objectives, solutions):
@@ -29,8 +34,8 @@ def warn_about(estimator, objectives, solutions):
     """
     problems = list(zip(objectives, solutions, strict=True))
     for message, causes in (
-        (_separable, {"separable"}),
-        (_unsolved, {"max_iter", "stalled"}),
+        (_separable, {Status.SEPARABLE}),
+        (_unsolved, _UNSOLVED),
     ):
         affected = [solution.status in causes for solution in solutions]
         if any(affected):
@@ -39,27 +44,27 @@ def warn_about(estimator, objectives, solutions):
                 classes = list(compress(estimator.classes_.tolist(), affected))
                 text += f" This concerns the classes {classes}."
             warnings.warn(text, ConvergenceWarning, stacklevel=4)
-    if all(s.status == "converged" and not s.point.coef.any() for s in solutions):
+    if all(s.status is Status.CONVERGED and not s.point.coef.any() for s in solutions):
         warnings.warn(_featureless(estimator, problems), UserWarning, stacklevel=4)
 
 
-def warn_about_path(estimator, solutions):
+def warn_about_path(solutions, tol, max_iter):
     """Warn once of all fits along paths that did not converge.
 
     Parameters
     ----------
-    estimator : BaseAdversarialLinearClassifier
-        With the `tol` and `max_iter` of the fits.
     solutions : list of Solution
+    tol, max_iter
+        Of the fits.
     """
-    unsolved = [s for s in solutions if s.status in ("max_iter", "stalled")]
-    separable = [s for s in solutions if s.status == "separable"]
+    unsolved = [s for s in solutions if s.status in _UNSOLVED]
+    separable = [s for s in solutions if s.status is Status.SEPARABLE]
     if unsolved:
         residual = max(solution.residual for solution in unsolved)
         text = (
-            f"{len(unsolved)} of {len(solutions)} fits did not reach tol={estimator.tol:g}; their"
+            f"{len(unsolved)} of {len(solutions)} fits did not reach tol={tol:g}; their"
             f" optimality residuals are up to {residual:.1e}. Increase `max_iter` (now"
-            f" {estimator.max_iter}), or raise `tol` or `alpha`."
+            f" {max_iter}), or raise `tol` or `alpha`."
         )
         warnings.warn(text, ConvergenceWarning, stacklevel=3)
     if separable:
@@ -73,10 +78,11 @@ def warn_about_path(estimator, solutions):
 
 def _separable(estimator, problems):
     uniform = _is_uniform(estimator.epsilon_)
-    unit = _unit(problems[0][0].perturbation)
+    unit = _unit(estimator)
     bound = max(_inseparable_from(objective, s.point, unit) for objective, s in problems)
     useful = max(
-        unit.gauge(objective.joining_strength(objective.null_point())) for objective, _ in problems
+        unit.gauge(entry_epsilon(objective, objective.intercept_only()))
+        for objective, _ in problems
     )
     remedies = "Set `alpha` > 0, for example 1e-4"
     if bound < useful:
@@ -90,19 +96,19 @@ def _separable(estimator, problems):
 
 
 def _inseparable_from(objective, point, unit):
-    """The multiple of the set `unit` from which on no model separates the rows, never too low.
+    """Return an upper bound of the multiples of a set against which a model separates the rows.
 
-    Duality brackets it from any point; the points that tell most are models trained against an
-    adversary within the bracket, which is halved until it is narrow enough to be of use.
+    Duality brackets the largest of them from any point, most narrowly from a model trained against
+    an adversary within the bracket, which is halved until it is narrow enough to be of use.
     """
-    lower, upper = objective.separation(point, unit)
-    options = {"tol": _PROBE_TOLERANCE, "max_iter": _PROBE_ITERATIONS}
-    solver = make_solver("auto", objective.loss, unit, **options)
+    lower, upper = separability_bracket(objective, point, unit)
+    solver = make_solver("auto", objective, tol=_PROBE_TOL, max_iter=_PROBE_MAX_ITER)
     for _ in range(_PROBES):
         if not np.isfinite(upper) or upper <= lower * (1 + _PROBE_ACCURACY):
             break
-        probe = objective.against(type(unit)(np.sqrt(lower * upper) * unit.epsilon))
-        bounds = probe.separation(solver.solve(probe, probe.null_point()).point, unit)
+        probe = objective.with_perturbation(unit.scaled(np.sqrt(lower * upper)))
+        trained = solver.solve(probe, probe.intercept_only()).point
+        bounds = separability_bracket(probe, trained, unit)
         if bounds[0] <= lower and bounds[1] >= upper:
             break
         lower, upper = max(lower, bounds[0]), min(upper, bounds[1])
@@ -110,7 +116,7 @@ def _inseparable_from(objective, point, unit):
 
 
 def _rounded_up(number):
-    """Four significant digits, not below the number."""
+    """Round up to four significant digits."""
     digit = 10.0 ** (np.floor(np.log10(number)) - 3)
     return f"{np.ceil(number / digit) * digit:.4g}"
 
@@ -118,7 +124,7 @@ def _rounded_up(number):
 def _unsolved(estimator, problems):
     residual = max(solution.residual for _, solution in problems)
     n_iter = max(solution.n_iter for _, solution in problems)
-    if any(solution.status == "max_iter" for _, solution in problems):
+    if any(solution.status is Status.MAX_ITER for _, solution in problems):
         remedy = f"Increase `max_iter` (now {estimator.max_iter})"
     else:
         remedy = "Rounding errors allow no further progress: bring the features to one scale"
@@ -129,9 +135,9 @@ def _unsolved(estimator, problems):
 
 
 def _featureless(estimator, problems):
-    unit = _unit(problems[0][0].perturbation)
+    unit = _unit(estimator)
     bound = max(
-        unit.gauge(objective.joining_strength(solution.point, solution.certificate))
+        unit.gauge(entry_epsilon(objective, solution.point, solution.dual))
         for objective, solution in problems
     )
     uniform = _is_uniform(estimator.epsilon_)
@@ -139,7 +145,7 @@ def _featureless(estimator, problems):
         cause = "`alpha` * `l1_ratio` outweighs every feature: decrease `alpha`"
     elif bound > (estimator.epsilon_[0] if uniform else 1.0):
         cause = "All gradients are below `tol`: rescale X, or decrease `tol`"
-    elif not hasattr(problems[0][0].loss, "expand"):
+    elif not problems[0][0].is_smooth:
         cause = "`epsilon` is too large for every feature: decrease it"
     elif uniform:
         pure = estimator.fit_intercept and estimator.alpha * estimator.l1_ratio == 0
@@ -157,8 +163,9 @@ def _is_uniform(epsilon):
     return np.ptp(epsilon) == 0
 
 
-def _unit(perturbation):
-    """The set whose multiples a message speaks of: a uniform `epsilon` of 1, else what was used."""
-    if _is_uniform(perturbation.epsilon):
-        return type(perturbation)(np.ones_like(perturbation.epsilon))
-    return perturbation
+def _unit(estimator):
+    """Return the set whose multiples a message names: of `epsilon_`, or of 1 if that is uniform."""
+    epsilon = estimator.epsilon_
+    return perturbation_set(
+        estimator.norm, np.ones_like(epsilon) if _is_uniform(epsilon) else epsilon
+    )
