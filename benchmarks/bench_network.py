@@ -141,12 +141,12 @@ def compare_attacks(X, y, X_test, y_test):
     steps, restarts, step_size = 100, 5, 2.5 * EPSILON / 100
     images, labels = torch.from_numpy(X_test), torch.from_numpy(y_test)
 
-    def stands(perturbed):
+    def is_robust(perturbed):
         return model.predict(np.asarray(perturbed)) == y_test
 
     torch.manual_seed(0)
     theirs = torchattacks.PGD(model.module_, eps=EPSILON, alpha=step_size, steps=steps)
-    by_torchattacks = np.all([stands(theirs(images, labels)) for _ in range(restarts)], axis=0)
+    by_torchattacks = np.all([is_robust(theirs(images, labels)) for _ in range(restarts)], axis=0)
     art = ProjectedGradientDescentPyTorch(
         art_classifier(model.module_),
         eps=EPSILON,
@@ -160,7 +160,7 @@ def compare_attacks(X, y, X_test, y_test):
         "none": model.score(X_test, y_test),
         "ours": model.adversarial_score(X_test, y_test, steps=steps, restarts=restarts),
         "torchattacks": by_torchattacks.mean(),
-        "ART": stands(art.generate(X_test, np.eye(10, dtype=np.float32)[y_test])).mean(),
+        "ART": is_robust(art.generate(X_test, np.eye(10, dtype=np.float32)[y_test])).mean(),
     }
     print(f"\n| attack, {steps} steps, {restarts} restarts | accuracy of {len(y_test)} images |")
     print("|---|---|")

@@ -26,7 +26,7 @@ from sklearn_advex.plotting import TradeoffDisplay
 from sklearn_advex.report import conciseness_report
 
 OUTPUT = Path(__file__).parent / "output"
-BLUE, GRAY = "#0072B2", "#999999"  # told apart by color-blind readers too
+BLUE, GRAY = "#0072B2", "#999999"  # distinguishable by color-blind readers
 TOP = 8
 
 
@@ -59,12 +59,12 @@ def fit_models(X, y):
 
 def compare(models, X, y):
     """One row per model: how accurate, how robust, how concise."""
-    report = conciseness_report(models, X, y, reference="n: natural", epsilon=0.1)
+    report = conciseness_report(models, X, y, epsilon=0.1)
     columns = {
         "accuracy": "accuracy",
         "adversarial_accuracy": "adversarial accuracy",
-        "Gini": "Gini",
-        "dG": "dG",
+        "gini": "Gini",
+        "gini_gain": "Gini gain",
         "n_nonzero": "features",
     }
     return report.droplevel("method")[list(columns)].rename(columns=columns).rename_axis(None)

@@ -82,7 +82,7 @@ models = {
 models = {name: model.fit(X_train, y_train) for name, model in models.items()}
 models["chosen"] = search.best_estimator_
 report = conciseness_report(models, X_test, y_test, epsilon=0.05)
-print(report.drop(columns=["dG_low", "dG_high"]).round(3).to_string())
+print(report.drop(columns=["gini_gain_low", "gini_gain_high"]).round(3).to_string())
 
 # %%
 # The mean gain in the Gini index hides how it varies. The boxes show it email by email.

@@ -44,12 +44,12 @@ models = {
 # %%
 # Compare them
 # ------------
-# dG is what a model gains in the Gini index of its explanations over the natural one. The
+# `gini_gain` is the gain in the Gini index of the explanations over the natural network. The
 # adversarial accuracy is that under ten steps of projected gradient descent.
 report = conciseness_report(
     models, X_test, y_test, reference="natural", methods=["ig", "deep_shap"], epsilon=0.15
 )
-columns = ["accuracy", "adversarial_accuracy", "Gini", "dG", "dG_low", "dG_high"]
+columns = ["accuracy", "adversarial_accuracy", "gini", "gini_gain"]
 print(report[columns].to_string(float_format="{:.3f}".format))
 
 # %%

@@ -30,8 +30,8 @@ def complaints(obj):
 
 
 def public_packages():
-    rooms = [module.name for module in pkgutil.iter_modules(sklearn_advex.__path__)]
-    names = [f"sklearn_advex.{room}" for room in rooms if not room.startswith("_")]
+    subpackages = [module.name for module in pkgutil.iter_modules(sklearn_advex.__path__)]
+    names = [f"sklearn_advex.{name}" for name in subpackages if not name.startswith("_")]
     return [sklearn_advex, *map(importlib.import_module, names)]
 
 

@@ -150,9 +150,10 @@ def as_markdown(results):
     lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     for method, label in METHODS.items():
         for (output, model), row in results.xs(method, level="method").iterrows():
-            cells = [f"{row[c]:.3f}" for c in ("accuracy", "adversarial_accuracy", "Gini")]
-            gain = f"{row['dG']:+.3f} ({row['dG_low']:+.3f} to {row['dG_high']:+.3f})"
-            cells += ["", ""] if model == "n" else [gain, f"{row['AcDrop']:.3f}"]
+            cells = [f"{row[c]:.3f}" for c in ("accuracy", "adversarial_accuracy", "gini")]
+            low, high = row["gini_gain_low"], row["gini_gain_high"]
+            gain = f"{row['gini_gain']:+.3f} ({low:+.3f} to {high:+.3f})"
+            cells += ["", ""] if model == "n" else [gain, f"{row['accuracy_drop']:.3f}"]
             lines.append(f"| {output} | {label} | {model} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -188,7 +189,7 @@ def draw_curves(report, curves, data_set, folder):
     """Figure 3: Gini against accuracy along epsilon and along lambda."""
     figure, axes = plt.subplots(1, 2, figsize=(9, 4), sharey=True, layout="constrained")
     for ax, (method, method_label) in zip(axes, METHODS.items(), strict=True):
-        points = report.xs(method, level="method")[["accuracy", "Gini"]]
+        points = report.xs(method, level="method")[["accuracy", "gini"]]
         for along, color, height in (("epsilon", "tab:red", 5), ("lambda", "tab:blue", -11)):
             names = ["n", *curves[along]]
             ax.plot(*points.loc[names].T.to_numpy(), "o-", color=color, label=f"along {along}")

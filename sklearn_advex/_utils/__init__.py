@@ -1,1 +1,1 @@
-"""Helpers shared by the rooms of the package; nothing here is public."""
+"""Helpers shared by the subpackages; nothing here is public."""

@@ -26,7 +26,7 @@ def check_classes(y, classes=None):
     ValueError
         If there are fewer than two, or `y` holds no class labels.
     """
-    if y.dtype.kind not in "biu":  # whole numbers always are labels
+    if y.dtype.kind not in "biu":  # integers always are class labels
         check_classification_targets(y)
     classes = np.unique(y if classes is None else column_or_1d(classes))
     if classes.size < 2:
@@ -37,7 +37,7 @@ def check_classes(y, classes=None):
 
 
 def label_positions(y, classes, X):
-    """Positions of labels among the classes.
+    """Find the position of each label among the classes.
 
     Parameters
     ----------
@@ -63,20 +63,20 @@ def label_positions(y, classes, X):
             f"y holds labels of another type than the classes {classes.tolist()} that the model was"
             " fitted on."
         )
-    order = np.argsort(classes)  # models of others need not keep them sorted
+    order = np.argsort(classes)  # other libraries need not sort classes_
     positions = order[np.searchsorted(classes, y, sorter=order).clip(max=classes.size - 1)]
     return np.where(classes[positions] == y, positions, -1)
 
 
 def known_positions(y, classes, X, advice="Leave out their rows."):
-    """Positions of labels that must be among the classes.
+    """Find the position of each label among the classes, and refuse any other label.
 
     Parameters
     ----------
     y, classes, X
         As for :func:`label_positions`.
     advice : str
-        What to tell the user who has other labels.
+        Last sentence of the error message for other labels.
 
     Returns
     -------
@@ -154,7 +154,7 @@ def weight_per_class(class_weight, classes, positions, row_weights):
         return np.divide(least, totals, out=np.ones(classes.size), where=totals > 0)
     labels = classes.tolist()
     unknown, unnamed = set(class_weight).difference(labels), set(labels).difference(class_weight)
-    if unknown and unnamed:  # names of classes that a fold lacks do no harm
+    if unknown and unnamed:  # a fold may lack some of the classes that the dict names
         raise ValueError(
             f"class_weight names classes that are not in y: {_first_few(unknown)}. The classes are"
             f" {labels}."
@@ -169,7 +169,7 @@ def weight_per_class(class_weight, classes, positions, row_weights):
 
 
 def check_weight_of_classes(weights, positions, classes):
-    """Raise a ValueError unless every class has a row that weighs anything.
+    """Raise a ValueError unless every class has a row of positive weight.
 
     Parameters
     ----------
@@ -186,4 +186,5 @@ def check_weight_of_classes(weights, positions, classes):
 
 
 def _first_few(labels):
+    """Return at most five labels in a stable order."""
     return sorted(labels, key=str)[:5]

@@ -1,4 +1,4 @@
-"""Parameters that count something."""
+"""Validate parameters that are counts."""
 
 from numbers import Integral
 

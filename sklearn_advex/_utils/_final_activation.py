@@ -1,6 +1,6 @@
-"""Networks that end in probabilities, where logits are asked for."""
+"""Detect networks that return probabilities where logits are required."""
 
-#: Steps of torch's autograd that change no number.
+#: Prefixes of torch's autograd nodes that only reshape or copy their input.
 _SAME_NUMBERS = tuple(
     f"{step}Backward"
     for step in (
@@ -18,6 +18,7 @@ _SAME_NUMBERS = tuple(
         "View",
     )
 )
+# Largest deviation of a row sum from 1 that still counts as probabilities.
 _TOLERANCE = 1e-4
 
 

@@ -1,4 +1,4 @@
-"""Results in the container of the input."""
+"""Return results in the container of the input."""
 
 import sys
 
@@ -31,7 +31,7 @@ def frame_like(X, values, columns):
 
 
 def row_shape(X):
-    """Shape of one sample: (n_features,) for a table, () for a list of texts.
+    """Return the shape of one sample: (n_features,) for a table, () for a list of texts.
 
     Parameters
     ----------
@@ -43,6 +43,21 @@ def row_shape(X):
     """
     X = X if hasattr(X, "shape") else np.asarray(X, dtype=object)
     return tuple(X.shape[1:])
+
+
+def n_columns_of(X):
+    """Return the number of columns of a table, None for images and lists of texts.
+
+    Parameters
+    ----------
+    X : array-like, sparse matrix or DataFrame of shape (n_samples, ...)
+
+    Returns
+    -------
+    n_columns : int or None
+    """
+    shape = row_shape(X)
+    return shape[0] if len(shape) == 1 else None
 
 
 def one_row_per_sample(values):

@@ -1,4 +1,4 @@
-"""Groups of columns, as a user writes them down."""
+"""Validate groups of columns that a user passes."""
 
 import numpy as np
 
@@ -55,10 +55,10 @@ def positions_of_groups(groups, columns):
 
 
 def _as_list(members):
-    """Members of a group, of which a single one may stand without a list."""
+    """Return the members of a group as a list; a single column may be passed without one."""
     return [members] if isinstance(members, str | int | np.integer) else list(members)
 
 
 def _some(names):
-    """Write out the first few names."""
+    """Format at most five names for an error message."""
     return ", ".join(map(repr, names[:5])) + (", ..." if len(names) > 5 else "")

@@ -1,4 +1,4 @@
-"""Models that are compared with each other."""
+"""Validate models that are compared with each other."""
 
 from collections.abc import Mapping
 

@@ -43,19 +43,19 @@ def column_origins(transformer, n_columns):
 
 
 def _origins(transformer, n_columns, n_outputs, path):
-    """`column_origins` of a part that `path` leads to; `n_outputs` is its width, where known."""
+    """Find the origins of a nested step; `path` has its names, `n_outputs` its width or None."""
     if isinstance(transformer, FrozenEstimator):
         transformer = transformer.estimator
     if transformer is None or isinstance(transformer, str):
         return np.arange(0 if transformer == "drop" else n_columns)
-    for attribute, origins_of_parts in _MADE_OF_PARTS.items():
+    for attribute, origins_of_parts in _COMPOSITES.items():
         if hasattr(transformer, attribute):
             return origins_of_parts(transformer, n_columns, n_outputs, path)
     return _origins_by_name(transformer, n_columns, n_outputs, path)
 
 
 def _of_pipeline(pipeline, n_columns, n_outputs, path):
-    """One step after the other."""
+    """Compose the origins of the steps."""
     origins = np.arange(n_columns)
     for position, (name, step) in enumerate(pipeline.steps):
         width = n_outputs if position == len(pipeline.steps) - 1 else None
@@ -64,7 +64,7 @@ def _of_pipeline(pipeline, n_columns, n_outputs, path):
 
 
 def _of_union(union, n_columns, n_outputs, path):
-    """All parts side by side, each of all columns."""
+    """Concatenate the origins of the parts, each of which gets all columns."""
     parts = [
         _origins(part, n_columns, None, (*path, name)) for name, part in union.transformer_list
     ]
@@ -72,7 +72,7 @@ def _of_union(union, n_columns, n_outputs, path):
 
 
 def _of_column_transformer(transformer, n_columns, n_outputs, path):
-    """All parts side by side, each of its own columns."""
+    """Concatenate the origins of the parts, each of which gets its own columns."""
     slices = transformer.output_indices_
     origins = np.empty(max((s.stop for s in slices.values()), default=0), dtype=int)
     for name, part, _ in transformer.transformers_:
@@ -83,8 +83,8 @@ def _of_column_transformer(transformer, n_columns, n_outputs, path):
     return origins
 
 
-#: What a transformer has that is made of others, and how it arranges them.
-_MADE_OF_PARTS = {
+#: From the attribute that only a composite transformer has to how its parts are arranged.
+_COMPOSITES = {
     "steps": _of_pipeline,
     "transformer_list": _of_union,
     "output_indices_": _of_column_transformer,
@@ -92,12 +92,12 @@ _MADE_OF_PARTS = {
 
 
 def _origins_by_name(transformer, n_columns, n_outputs, path):
-    """Origins of a transformer that is not made of others."""
+    """Find the origins of a transformer that is no composite."""
     names = _names_from_tracers(transformer, n_columns)
     if names is not None and n_outputs not in (None, len(names)):
-        names = None  # they are not those of the output
+        names = None  # names of something else than the output
     if n_columns == 1 and (names is not None or n_outputs is not None):
-        # Whatever it does: there is one column only that its output can come from.
+        # Every output column comes from the only input column.
         return np.zeros(n_outputs if names is None else len(names), dtype=int)
     if names is None and _is_elementwise(transformer):
         return np.arange(n_columns)
@@ -120,27 +120,27 @@ def _origins_by_name(transformer, n_columns, n_outputs, path):
 
 
 def _names_from_tracers(transformer, n_columns):
-    """What a transformer calls its output if its input columns are called by tracers."""
+    """Return the output names for tracers as input names, None if it cannot tell them."""
     twin = copy.copy(transformer)
     attributes = getattr(twin, "__dict__", {})
-    attributes.pop("feature_names_in_", None)  # it would insist on these
-    if "feature_name_combiner" in attributes:  # a user's own may leave the input name out
+    attributes.pop("feature_names_in_", None)  # other input names would be refused
+    if "feature_name_combiner" in attributes:  # a user's function may drop the input name
         twin.feature_name_combiner = "concat"
     tracers = np.array([f"\x02{position}\x03" for position in range(n_columns)], dtype=object)
     try:
         return [str(name) for name in twin.get_feature_names_out(tracers)]
-    except (AttributeError, TypeError, ValueError):  # no such method, or other names wanted
+    except (AttributeError, TypeError, ValueError):  # no such method, or the names are refused
         return None
 
 
 def _is_elementwise(transformer):
-    """Whether a transformer applies a function that cannot mix columns."""
+    """Return whether a FunctionTransformer applies a function that cannot mix columns."""
     func = getattr(transformer, "func", False)
     return func is None or (isinstance(func, np.ufunc) and func.nin == func.nout == 1)
 
 
 def _place(transformer, path):
-    """Name a step and where to find it."""
+    """Describe a step by its path and type, for an error message."""
     steps = " > ".join(repr(name) for name in path)
     kind = type(transformer).__name__
     return f"step {steps} ({kind})" if path else kind

@@ -1,4 +1,4 @@
-"""The way of the data through a fitted pipeline to the model at its end."""
+"""Split fitted pipelines into transformers and the model at the end."""
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator
@@ -67,14 +67,14 @@ def encoded_feature_names(model, names=None):
     Returns
     -------
     names : ndarray of str or None
-        Those that were passed in where nothing transforms the columns; None where a transformer
-        cannot name its output.
+        The names passed in where nothing transforms the columns; None if a transformer cannot
+        name its output.
     """
     for head, _ in _unwrap(model):
         if head is not None:
             try:
                 names = head.get_feature_names_out(names)
-            except AttributeError:  # how a pipeline says that one of its steps has no such method
+            except AttributeError:  # a step without this method
                 return None
     return names
 
@@ -106,9 +106,9 @@ def encoded_column_origins(model, n_columns):
 
 
 def _unwrap(model):
-    """Go to the model at the end: pairs of what transforms (or None) and what comes after it.
+    """Yield pairs of a transformer (or None) and the model after it, from the outside in.
 
-    The last pair ends in a model that is neither a pipeline nor frozen.
+    The model of the last pair is neither a pipeline nor frozen.
     """
     check_is_fitted(model)
     while True:

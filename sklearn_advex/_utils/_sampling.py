@@ -1,4 +1,4 @@
-"""Choosing rows without chance."""
+"""Select rows deterministically."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ def evenly_spaced(n_samples, max_samples):
     n_samples : int
         Number of positions to choose from.
     max_samples : int
-        How many to choose; all are taken where there are not more.
+        Largest number of positions.
 
     Returns
     -------

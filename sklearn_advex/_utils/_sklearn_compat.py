@@ -1,6 +1,6 @@
-"""The private scikit-learn names that the package uses, all of them here and nowhere else.
+"""Import the private scikit-learn names that the package uses; no other file may import them.
 
-Also the public ones that the oldest supported version lacks.
+Also the public names that the oldest supported version lacks.
 """
 
 import numpy as np
@@ -37,14 +37,14 @@ __all__ = [
 
 
 def has_callbacks(estimator):
-    """Whether an estimator was given callbacks, by its user or by a meta-estimator."""
+    """Return whether callbacks were set on an estimator, by its user or by a meta-estimator."""
     return hasattr(estimator, "_skl_callbacks")
 
 
 def column_positions(column_transformer, name):
     """Return the positions of the columns that a part of a fitted ColumnTransformer gets.
 
-    The public `transformers_` has them as the user gave them: names, masks, slices, or a callable's
-    answer.
+    The public `transformers_` holds the user's specification: names, masks, slices or the result of
+    a callable.
     """
     return np.asarray(column_transformer._transformer_to_input_indices[name], dtype=int)

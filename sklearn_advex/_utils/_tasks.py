@@ -1,19 +1,19 @@
-"""The tasks of a fit, announced to scikit-learn's callbacks."""
+"""Report the tasks of a fit to scikit-learn's callbacks."""
 
 from sklearn_advex._utils._sklearn_compat import has_callbacks
 
 
 class Task:
-    """A part of a fit whose begin and end callbacks hear of; used as a context.
+    """Context manager that reports the begin and the end of a part of a fit to callbacks.
 
     Parameters
     ----------
     estimator : estimator, default=None
-        Whose fit it is.
+        The estimator that is fitted.
     context : sklearn.callback.CallbackContext, default=None
-        Its place among the tasks; None for a task that nobody hears of.
+        The task's position among all tasks; None if there are no callbacks.
     **data : dict
-        What callbacks may ask for: `X`, `y`, `metadata`.
+        Passed on to callbacks: `X`, `y`, `metadata`.
     """
 
     def __init__(self, estimator=None, context=None, **data):
@@ -28,19 +28,19 @@ class Task:
 
     def __exit__(self, error, *_):
         if self.context is not None and error is None:
-            # Data come with the fit as a whole, at whose end the estimator itself can predict.
+            # Only the task of the whole fit has data, and at its end the estimator can predict.
             fitted = {"reconstruction_attributes": {}} if self.data else {}
             self.context.call_on_fit_task_end(estimator=self.estimator, **self.data, **fitted)
 
     def subtasks(self, name, n_subtasks, n_below=0):
-        """Announce all the tasks that make up this one; they may run in any order.
+        """Create the subtasks of this task; they may run in any order.
 
         Parameters
         ----------
         name : str
         n_subtasks : int
         n_below : int, default=0
-            Of how many subtasks each of them consists.
+            Number of subtasks that each of them has in turn.
 
         Returns
         -------
@@ -60,7 +60,7 @@ class Task:
 
 
 def fit_task(estimator, X, y, sample_weight, n_subtasks):
-    """The task that the fit of an estimator is, for the callbacks that it has."""
+    """Create the root task of a fit for the callbacks of an estimator."""
     if not has_callbacks(estimator):
         return Task()
     context = estimator._init_callback_context(max_subtasks=n_subtasks, sequential_subtasks=False)

@@ -1,7 +1,12 @@
-"""Attributions: how much each feature contributed to each single prediction."""
+"""Attributions of single predictions, and the robustness of linear classifiers."""
 
 from sklearn_advex.attribution._explain import explain
 from sklearn_advex.attribution._mixin import ExplainMixin
+from sklearn_advex.attribution._robustness import (
+    adversarial_accuracy,
+    certified_radius,
+    worst_case_rows,
+)
 from sklearn_advex.attribution._stability import Stability, attribution_stability
 from sklearn_advex.attribution._transformer import AttributionTransformer
 
@@ -9,6 +14,9 @@ __all__ = [
     "AttributionTransformer",
     "ExplainMixin",
     "Stability",
+    "adversarial_accuracy",
     "attribution_stability",
+    "certified_radius",
     "explain",
+    "worst_case_rows",
 ]

@@ -1,4 +1,4 @@
-"""What an attribution method hands over, whatever model it explains."""
+"""Types shared by all attribution methods, and the completeness check."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -7,13 +7,13 @@ import numpy as np
 
 from sklearn_advex._utils._frames import one_row_per_sample
 
-#: How far attributions may be from adding up, relative to what they are sums and differences of:
-#: far above the rounding of float32, far below what anyone would call an explanation.
+#: Largest completeness error relative to the attributions and outputs. If larger, wrong formulas
+#: pass unnoticed; if smaller, the rounding of float32 causes warnings.
 ROUNDING = 1e-5
 
 
 class Attribution(NamedTuple):
-    """Attributions, and what they should add up to.
+    """Attributions, and the outputs whose difference they should sum to.
 
     Attributes
     ----------
@@ -21,14 +21,15 @@ class Attribution(NamedTuple):
         Or an ndarray of shape (n_samples, ...) for rows that are images.
     outputs : callable or None
         ``outputs() -> F_x, F_baseline``, two ndarrays of shape (n_samples,): the model's own output
-        for each row, and for what the row is compared with (the mean over several baselines). None
-        for a method whose attributions add up to nothing.
+        for each row and for its baseline (the mean over several baselines). None for a method
+        without completeness.
     is_exact : bool
-        Whether the values follow from a closed form, so that they add up by construction.
+        Whether the check of the sums can be skipped: the values follow from a closed form, or the
+        method has no sums to check.
     tolerance : float
-        How far they may be from adding up, relative to what they are sums and differences of.
+        Largest completeness error, relative to the attributions and outputs.
     advice : str
-        What to tell the user where they are further.
+        Last sentence of the warning if the error is larger.
     """
 
     values: np.ndarray
@@ -39,12 +40,12 @@ class Attribution(NamedTuple):
 
 
 class Backend(NamedTuple):
-    """A way to compute attributions, and the models that it can do so for.
+    """An implementation of an attribution method, and the models that it can explain.
 
     Attributes
     ----------
     models : str
-        Those models, in words for an error message.
+        Description of these models for error messages.
     requires : tuple of str
         Attributes that a fitted model must have.
     attribute : callable
@@ -52,7 +53,7 @@ class Backend(NamedTuple):
         validates `X`.
     worst_change : callable or None
         ``worst_change(model, X, y, *, output, target, epsilon) -> ndarray or None``: the largest l1
-        change of each row's attributions by formula, None where there is none for the output.
+        change of each row's attributions by formula, None if the output has no formula.
     """
 
     models: str

@@ -1,4 +1,4 @@
-"""The one entry point to attributions: choose a backend by what the model has."""
+"""Explain predictions: choose the backend by the attributes of the model."""
 
 import warnings
 from functools import partial
@@ -24,11 +24,12 @@ _OUTPUTS = ("probability", "logit", "loss")
 
 
 def _linear(attribute):
+    """Create a backend for linear classifiers."""
     return Backend("linear classifiers", LINEAR_REQUIRES, attribute, linear_worst_change)
 
 
 def _network(method):
-    """A backend that loads torch no sooner than a network is explained."""
+    """Create a backend that imports torch only when a network is explained."""
 
     def attribute(model, X, y, **options):
         from sklearn_advex.attribution._torch import attribute_network
@@ -97,12 +98,11 @@ def explain(
     Parameters
     ----------
     model : estimator
-        A fitted classifier, or a fitted pipeline that ends in one. What counts is what the model
-        has: "ig", "shap" and "deep_shap" take every estimator with `coef_`, `intercept_`,
-        `classes_` and a `decision_function` that is linear in the features; all methods but "shap"
-        take networks, estimators with `classes_` and a torch `module_` that returns one logit per
-        class (or one for two classes). A skorch classifier is one, if it is trained with a loss of
-        logits.
+        A fitted classifier, or a fitted pipeline that ends in one. Its attributes decide: "ig",
+        "shap" and "deep_shap" take every estimator with `coef_`, `intercept_`, `classes_` and a
+        `decision_function` that is linear in the features; all methods but "shap" take networks,
+        estimators with `classes_` and a torch `module_` that returns one logit per class (or one
+        for two classes). A skorch classifier is one, if it is trained with a loss of logits.
     X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
         The rows to explain, as `model` predicts on them; images of more dimensions where it takes
         them. Never changed.
@@ -171,7 +171,7 @@ def explain(
     NotFittedError
         If `model` is not fitted.
     TypeError
-        If `model` has not what `method` needs.
+        If `model` lacks an attribute that `method` requires.
     ValueError
         If an option is unknown or does not fit the model, if `X` is not like the data that the
         model was fitted on, if ``groups="auto"`` meets a step that makes a column from several, or
@@ -180,9 +180,9 @@ def explain(
     Warns
     -----
     UserWarning
-        If attributions without a closed form, or whose completeness error is asked for, do not add
-        up. Networks are allowed errors of 1 % with "ig" and of 1e-4 with "deep_shap", relative to
-        the sum of the sizes of the attributions and both outputs.
+        If the attributions do not sum to the change of the output. Closed forms are only checked
+        with ``return_completeness=True``. Networks are allowed errors of 1 % with "ig" and of 1e-4
+        with "deep_shap", relative to the sum of the sizes of the attributions and both outputs.
 
     See Also
     --------
@@ -252,19 +252,19 @@ class ExplainOptions(NamedTuple):
 
 
 class Explanation(NamedTuple):
-    """Attributions on their way into a container.
+    """Attributions, and what their container is made from.
 
     Attributes
     ----------
     values : {ndarray, CSR} of shape (n_samples, n_columns)
     columns : callable
-        ``columns() -> sequence or None``, the names of the columns; None where they have none.
+        ``columns() -> sequence or None``, the names of the columns, if they have names.
     rows : array-like, sparse matrix or DataFrame
-        Where to take the index from.
+        The rows whose container and index the result gets.
     outputs : callable or None
         As of :class:`~sklearn_advex.attribution._backend.Attribution`.
     error : ndarray of shape (n_samples,) or None
-        Completeness errors, where asked for.
+        Completeness errors; None if they were not computed.
     """
 
     values: Any
@@ -279,7 +279,7 @@ class Explanation(NamedTuple):
 
 
 def attribute_columns(model, X, y, options, return_completeness=False):
-    """Do what :func:`explain` does, but for the container of the result.
+    """Explain like :func:`explain`, but leave the values as arrays.
 
     Parameters
     ----------
@@ -319,9 +319,9 @@ def attribute_encoded(model, last_step, X_encoded, y, options):
     Parameters
     ----------
     model : estimator
-        Encodes background rows.
+        The whole pipeline, which encodes background rows.
     last_step : estimator
-        What is explained.
+        The model at its end.
     X_encoded : array-like, sparse matrix or DataFrame
         What `last_step` predicts on.
     y : array-like of shape (n_samples,) or None
@@ -348,7 +348,7 @@ def attribute_encoded(model, last_step, X_encoded, y, options):
 
 
 def check_completeness(attribution):
-    """Return each row's completeness error, and warn if it is more than allowed.
+    """Return each row's completeness error, and warn if one exceeds the tolerance.
 
     Parameters
     ----------
@@ -370,7 +370,7 @@ def check_completeness(attribution):
 
 
 def _is_sparse(X):
-    """Whether rows are sparse: a matrix, an array, or a DataFrame of sparse columns."""
+    """Return whether rows are a sparse matrix or array, or a DataFrame of sparse columns."""
     return sparse.issparse(X) or hasattr(X, "sparse")
 
 
@@ -392,5 +392,5 @@ def choose_backend(model, method):
 
 
 def _missing(model, backend):
-    """What a model lacks for a backend."""
+    """Return the attributes that a backend requires and a model lacks."""
     return [name for name in backend.requires if not hasattr(model, name)]

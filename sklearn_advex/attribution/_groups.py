@@ -1,4 +1,4 @@
-"""Attributions of encoded columns summed to those of the columns that the user knows."""
+"""Sum the attributions of encoded columns to those of the user's columns or groups."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -6,21 +6,22 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
+from sklearn_advex._utils._frames import n_columns_of
 from sklearn_advex._utils._groups import positions_of_groups
 from sklearn_advex._utils._pipeline import encoded_column_origins, encoded_feature_names
 
 
 class ColumnGroups(NamedTuple):
-    """What encoded columns are summed to.
+    """Groups that the attributions of encoded columns are summed over.
 
     Attributes
     ----------
     group_of_column : ndarray of int of shape (n_encoded_columns,)
         Position of each encoded column's group.
     n_groups : int
-        Number of groups; some may be without columns.
+        Number of groups; a group may be empty.
     names : sequence or None
-        Names of the groups; None where they have none.
+        Names of the groups; None if they have no names.
     """
 
     group_of_column: np.ndarray
@@ -29,7 +30,7 @@ class ColumnGroups(NamedTuple):
 
 
 def resolve_groups(groups, model, X, X_encoded):
-    """Turn `groups` into sums over columns.
+    """Assign each encoded column to a group.
 
     Parameters
     ----------
@@ -45,7 +46,7 @@ def resolve_groups(groups, model, X, X_encoded):
     Returns
     -------
     column_groups : ColumnGroups or None
-        None where the encoded columns stay as they are.
+        None if nothing is to be summed.
 
     Raises
     ------
@@ -55,19 +56,19 @@ def resolve_groups(groups, model, X, X_encoded):
     if groups is None:
         return None
     if isinstance(groups, dict):
-        if _n_columns(X_encoded) is None:
+        if n_columns_of(X_encoded) is None:
             raise ValueError("groups is a dict, but X has no columns: images take groups=None.")
         columns = encoded_columns(model, X_encoded)
-        columns = range(_n_columns(X_encoded)) if columns is None else columns
+        columns = range(n_columns_of(X_encoded)) if columns is None else columns
         return ColumnGroups(positions_of_groups(groups, columns), len(groups), list(groups))
-    n_columns = _n_columns(X)
+    n_columns = n_columns_of(X)
     if X_encoded is X or n_columns is None:  # texts have no columns to go back to
         return None
-    return _groups_by_origin(model, X, n_columns, _n_columns(X_encoded))
+    return _groups_by_origin(model, X, n_columns, n_columns_of(X_encoded))
 
 
 def _groups_by_origin(model, X, n_columns, n_encoded):
-    """One group for each column of `X`."""
+    """Assign each encoded column to the column of `X` that it was made from."""
     names = getattr(X, "columns", None)
     fitted_names = getattr(model, "feature_names_in_", None)
     by_name = names is not None and fitted_names is not None
@@ -84,7 +85,7 @@ def _groups_by_origin(model, X, n_columns, n_encoded):
 
 
 def cannot_go_back(reason):
-    """The error of groups="auto"."""
+    """Create the error for groups="auto" where columns of `X` are mixed."""
     return ValueError(
         f"groups='auto' cannot sum to the columns of X: {reason}. Pass groups=None to explain the"
         " encoded columns, or a dict from names of your own to lists of encoded columns."
@@ -92,7 +93,7 @@ def cannot_go_back(reason):
 
 
 def encoded_columns(model, X_encoded):
-    """Names of the encoded columns, None where they have none.
+    """Return the names of the encoded columns, if they have names.
 
     Parameters
     ----------
@@ -108,8 +109,8 @@ def encoded_columns(model, X_encoded):
     if hasattr(X_encoded, "columns"):
         return X_encoded.columns
     names = encoded_feature_names(model)
-    # A transformer of a user's own may name more or fewer columns than it makes.
-    return names if names is not None and len(names) == _n_columns(X_encoded) else None
+    # A user's own transformer may return another number of names than of columns.
+    return names if names is not None and len(names) == n_columns_of(X_encoded) else None
 
 
 def sum_columns(attributions, column_groups, keep_sparse):
@@ -137,9 +138,3 @@ def sum_columns(attributions, column_groups, keep_sparse):
     if sparse.issparse(attributions) and not keep_sparse:
         return attributions.toarray()
     return attributions
-
-
-def _n_columns(X):
-    """Number of columns of a table, None for what is none."""
-    shape = X.shape if hasattr(X, "shape") else np.shape(np.asarray(X, dtype=object))
-    return shape[1] if len(shape) == 2 else None

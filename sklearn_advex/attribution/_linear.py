@@ -1,4 +1,4 @@
-"""Attributions of linear classifiers: closed forms, and a softmax integrated numerically."""
+"""Attribute the outputs of linear classifiers: closed forms, and quadrature for a softmax."""
 
 from functools import partial
 
@@ -21,7 +21,7 @@ from sklearn_advex.attribution._options import (
 )
 from sklearn_advex.metrics import adversarial_loss_increase
 
-# About 1.6 MB of float64 scratch: a block stays in a cache through all passes over it.
+# Numbers per block, 1.6 MB of float64. If larger, blocks leave the cache between passes.
 _BLOCK_SIZE = 200_000
 
 
@@ -48,7 +48,7 @@ def linear_integrated_gradients(model, X, y, *, output, target, baseline, n_step
     y, output, target, baseline
         As for :func:`sklearn_advex.explain`.
     n_steps, batch_size : int
-        Nodes of the quadrature, and rows at a time; a closed form needs neither.
+        Nodes of the quadrature, and rows per block; not used by a closed form.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def linear_integrated_gradients(model, X, y, *, output, target, baseline, n_step
     problem = LinearProblem.from_model(model, X, row, output)
     positions = resolve_target(target, problem.classes, X, y)
     outputs = partial(problem.outputs_of_target, model, X, positions, row[np.newaxis])
-    with np.errstate(invalid="ignore", over="ignore"):  # what they stand for becomes an error
+    with np.errstate(invalid="ignore", over="ignore"):  # NaN and overflow raise an error below
         if problem.is_softmax:
             values = _integrate_softmax(problem, model, X, positions, n_steps, batch_size)
         else:
@@ -116,7 +116,7 @@ def linear_shap(model, X, y, *, output, target, baseline, n_steps, batch_size):
 
 
 def linear_worst_change(model, X, y, *, output, target, epsilon):
-    """Largest l1 change of each row's attributions, where a linear classifier has a formula for it.
+    """Compute the largest l1 change of each row's attributions where it has a formula.
 
     Parameters
     ----------
@@ -154,13 +154,13 @@ def linear_worst_change(model, X, y, *, output, target, epsilon):
 
 
 def _closed_form(problem, model, X, positions):
-    """Lemma 4.1."""
+    """Compute the closed form of Lemma 4.1."""
     attribute = _closed_form_sparse if sparse.issparse(X) else _closed_form_dense
     return attribute(problem, model, X, positions)
 
 
 def _closed_form_dense(problem, model, X, positions):
-    """Closed form on an array, block by block: besides the result only a block is held."""
+    """Compute the closed form of an array block by block, in the memory of the result."""
     attributions = np.empty_like(X)
     in_place = X.dtype == np.float64  # float32 is computed in float64 and rounded once
     has_baseline = problem.baseline.any()
@@ -176,14 +176,14 @@ def _closed_form_dense(problem, model, X, positions):
         require_finite(shift, model, X)
         start = problem.score_at_baseline[block_row]
         product = np.multiply(difference, coef, out=scratch)
-        product *= problem.slope(start + shift, start, block_positions)[:, np.newaxis]
+        product *= problem.divided_difference(start + shift, start, block_positions)[:, np.newaxis]
         if not in_place:
             attributions[block] = product
     return attributions
 
 
 def _closed_form_sparse(problem, model, X, positions):
-    """Closed form on CSR: ``x * w - baseline * w``, both of them sparse."""
+    """Compute the closed form of CSR rows as ``x * w - baseline * w``, both of them sparse."""
     row = np.broadcast_to(problem.find_row(X, positions), X.shape[:1])
     product = X.astype(np.float64)  # a copy, structure included
     product.data *= problem.coef[np.repeat(row, np.diff(X.indptr)), X.indices]
@@ -192,13 +192,13 @@ def _closed_form_sparse(problem, model, X, positions):
     shift = np.asarray(product.sum(axis=1)).ravel()
     require_finite(shift, model, X)
     start = problem.score_at_baseline[row]
-    slope = problem.slope(start + shift, start, positions)
+    slope = problem.divided_difference(start + shift, start, positions)
     product.data *= np.repeat(slope, np.diff(product.indptr))
     return product.astype(X.dtype, copy=False)
 
 
 def _integrate_softmax(problem, model, X, positions, n_steps, batch_size):
-    """Path integral of the gradient of a softmax, or of its cross-entropy."""
+    """Integrate the gradient of a softmax, or of its cross-entropy, along the path."""
     row = problem.find_row(X, positions)
     nodes, weights = np.polynomial.legendre.leggauss(n_steps)
     blocks = []
@@ -217,7 +217,7 @@ def _integrate_softmax(problem, model, X, positions, n_steps, batch_size):
 
 
 def _gradient_of_softmax(scores, target, output):
-    """Derivative by all scores of the target's probability, or of minus its logarithm."""
+    """Compute the gradient of the target's probability, or of minus its logarithm."""
     probabilities = softmax(scores, axis=1)
     rows = np.arange(len(scores))
     if output == "loss":
@@ -225,18 +225,18 @@ def _gradient_of_softmax(scores, target, output):
         return probabilities
     of_target = probabilities[rows, target]
     gradient = -of_target[:, np.newaxis] * probabilities
-    # Not 1 - p, which is nothing but rounding where the class is nearly certain.
+    # Not 1 - p, which cancels where p is nearly 1.
     probabilities[rows, target] = 0.0
     gradient[rows, target] = of_target * probabilities.sum(axis=1)
     return gradient
 
 
 def _times_mean_gradient(problem, X, mean_gradient):
-    """Difference to the baseline, times the mean gradient by each feature."""
+    """Multiply the difference to the baseline by the mean gradient of each feature."""
     if not sparse.issparse(X):
         return (X - problem.baseline) * (mean_gradient @ problem.coef)
     if problem.baseline.any():
-        # A column counts only if some class looks at it.
+        # Columns without a coefficient stay sparse: their gradient is 0.
         baseline = np.where(problem.coef.any(axis=0), problem.baseline, 0.0)
         X = X - type(X)(baseline[np.newaxis])[np.zeros(X.shape[0], dtype=int)]
     difference = X.tocsr()
@@ -249,7 +249,7 @@ def _times_mean_gradient(problem, X, mean_gradient):
 
 
 def _rescale(problem, model, X, positions, background, batch_size):
-    """Mean of the rescale rule over background rows, with two products instead of a loop."""
+    """Average the rescale rule over background rows by two matrix products."""
     row = problem.find_row(X, positions)
     background_scores = background @ problem.coef.T + problem.intercept
     blocks = []
@@ -262,7 +262,7 @@ def _rescale(problem, model, X, positions, background, batch_size):
         stop = scores[np.arange(len(own)), own][:, np.newaxis]
         if np.ndim(block_positions):
             block_positions = block_positions[:, np.newaxis]
-        slopes = problem.slope(stop, background_scores.T[own], block_positions)
+        slopes = problem.divided_difference(stop, background_scores.T[own], block_positions)
         mean_slope = slopes.mean(axis=1)
         coef = problem.coef[own]
         offset = coef * (slopes @ background) / background.shape[0]
@@ -279,12 +279,12 @@ def _rescale(problem, model, X, positions, background, batch_size):
 
 
 def _batches(X, width, batch_size):
-    """Blocks of rows that take `width` numbers each."""
+    """Split rows into blocks, given the scratch numbers that a row takes."""
     if batch_size is None:
         batch_size = max(1, _BLOCK_SIZE // width)
     return gen_batches(X.shape[0], batch_size)
 
 
 def _part(per_row, block):
-    """Cut a block out of what may be one thing for all rows."""
+    """Select a block of per-row values; return a scalar as it is."""
     return per_row[block] if np.ndim(per_row) else per_row

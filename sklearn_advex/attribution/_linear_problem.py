@@ -1,4 +1,4 @@
-"""A linear classifier as arrays, checked against what the model itself answers."""
+"""A linear classifier as arrays, checked against the outputs of the model itself."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,24 +9,27 @@ from scipy.special import expit, log_softmax, softmax
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import validate_data
 
+from sklearn_advex._utils._divided_differences import (
+    logistic_divided_difference,
+    softplus_divided_difference,
+)
 from sklearn_advex._utils._sampling import evenly_spaced
-from sklearn_advex._utils._slopes import logistic_slope, softplus_slope
 
-#: What the formulas ask of a fitted model.
+#: Attributes that a fitted model must have for the formulas.
 LINEAR_REQUIRES = ("coef_", "intercept_", "classes_", "decision_function")
 
-# About 32 MB of samples and scores, where the scores of all classes are needed.
+# Numbers per block, 32 MB of float64, where the scores of all classes are needed.
 _SCORE_BLOCK_SIZE = 4_000_000
 
-# Points at which a model's outputs are held against the formula, and how far they may be off: far
-# above what float32 arithmetic does, far below what any other formula would give.
+# Number of points at which a model's outputs are compared with the formula, and the largest
+# deviation: if larger, another formula could pass; if smaller, float32 models are refused.
 _N_PROBES = 10
 _PROBE_TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True)
 class LinearProblem:
-    """A linear classifier and what is to be explained about it, as arrays.
+    """A linear classifier, its baseline and its explained output, as arrays.
 
     Two classes have one row of coefficients, that of the second class; the first class has the same
     row with the opposite sign. More classes have one row each.
@@ -52,14 +55,14 @@ class LinearProblem:
 
     @classmethod
     def from_model(cls, model, X, baseline, output):
-        """Read the coefficients of a model, and make sure that they are what the model uses.
+        """Read the coefficients of a model, and check that its outputs follow from them.
 
         Parameters
         ----------
         model : fitted estimator
             With the attributes :data:`LINEAR_REQUIRES`.
         X : {ndarray, CSR} of shape (n_samples, n_features)
-            Validated rows; some of them are looked at.
+            Validated rows; a few of them are used for the check.
         baseline : ndarray of shape (n_features,)
         output : {"probability", "logit", "loss"}
 
@@ -92,7 +95,7 @@ class LinearProblem:
 
     @cached_property
     def score_at_baseline(self):
-        """Scores of the baseline, ndarray of shape (n_rows,)."""
+        """Scores of the baseline, an ndarray of shape (n_rows,)."""
         return self.coef @ self.baseline + self.intercept
 
     def find_row(self, X, positions):
@@ -108,13 +111,13 @@ class LinearProblem:
         Returns
         -------
         row : int or ndarray of int of shape (n_samples,)
-            One number where all samples share a row.
+            One number if all samples share a row.
         """
         if self.is_binary:
             return 0
         if positions is not None:
             return positions
-        # Blocks far larger than a cache: a threaded product of small ones is mostly waiting.
+        # Large blocks: threaded products of small ones spend their time on synchronization.
         entries_per_row = X.nnz // X.shape[0] if sparse.issparse(X) else X.shape[1]
         rows_per_block = max(1, _SCORE_BLOCK_SIZE // (entries_per_row + self.coef.shape[0]))
         return np.concatenate(
@@ -124,20 +127,21 @@ class LinearProblem:
             ]
         )
 
-    def slope(self, stop, start, positions):
-        """Slope of the output between two scores of a row of `coef`, each class with its own score.
+    def divided_difference(self, stop, start, positions):
+        """Compute the divided difference of the output between two scores of a class.
 
         Parameters
         ----------
         stop, start : ndarray
-            Scores of samples, and of what they are compared with; broadcast against each other.
+            Scores of samples and of their baselines, by a row of `coef`; broadcast together.
         positions : None, int or ndarray of int
             The class to explain, for each score in `stop`; None for the predicted one.
 
         Returns
         -------
-        slope : ndarray
-            For the first of two classes the score is that of the second one all the same.
+        divided_difference : ndarray
+            With two classes both scores are those of the second class, also if the first is
+            explained.
         """
         sign = 1.0
         if self.is_binary:
@@ -146,11 +150,11 @@ class LinearProblem:
         if self.output == "logit":
             return sign * np.ones(np.broadcast_shapes(np.shape(stop), np.shape(start)))
         if self.output == "probability":
-            return sign * logistic_slope(stop, start)
-        return -sign * softplus_slope(-sign * stop, -sign * start)
+            return sign * logistic_divided_difference(stop, start)
+        return -sign * softplus_divided_difference(-sign * stop, -sign * start)
 
     def outputs(self, model, X):
-        """What the model itself answers, for each class.
+        """Compute the outputs of all classes by the model's own methods.
 
         Parameters
         ----------
@@ -173,7 +177,7 @@ class LinearProblem:
         return functions[self.output](scores)
 
     def outputs_of_target(self, model, X, positions, background):
-        """The model's own outputs for the explained class, and for what it is compared with.
+        """Compute the model's own outputs of the explained class for rows and background.
 
         Parameters
         ----------
@@ -199,9 +203,9 @@ class LinearProblem:
 
 
 def validated_rows(model, X):
-    """Validate rows to explain, all but whether they are finite.
+    """Validate rows to explain, except for NaN and infinity.
 
-    That is left to `require_finite`, which needs no pass of its own over X.
+    `require_finite` finds these in sums over the rows, without a pass over X of its own.
     """
     return validate_data(
         model,
@@ -214,10 +218,10 @@ def validated_rows(model, X):
 
 
 def require_finite(numbers, model, X):
-    """Raise if `numbers`, made from all entries of some rows of `X`, show that one is not finite.
+    """Raise a ValueError if sums over rows of `X` show that an entry is not finite.
 
-    A product with NaN or infinity is never finite, not even if the coefficient is zero, so that the
-    sums which are needed anyway find them. Only then `X` is searched, for scikit-learn's message.
+    A product with NaN or infinity is never finite, not even with a coefficient of zero, so the sums
+    that are computed anyway reveal it. Only then `X` is validated, for scikit-learn's message.
     """
     if not np.isfinite(numbers).all():
         validate_data(model, X, reset=False, accept_sparse="csr")
@@ -229,7 +233,7 @@ def _logistic_loss(scores):
 
 
 def _with_feature_names(model, X):
-    """Give rows the names that a model was fitted with, so that it does not miss them."""
+    """Put rows in a frame with the feature names of a model, which otherwise warns."""
     if not hasattr(model, "feature_names_in_"):
         return X
     import pandas as pd  # loaded here only: import sklearn_advex does not wait for it
@@ -240,10 +244,10 @@ def _with_feature_names(model, X):
 
 
 def _points_on_paths(model, X, baseline):
-    """Take points between some rows of `X` and the baseline, both ends included.
+    """Choose points between some rows of `X` and the baseline, both ends included.
 
-    Were they all rows of `X`, none might tell a softmax from logistic functions: where a model is
-    certain the two agree.
+    Rows alone may not distinguish a softmax from logistic functions, which agree where a class is
+    nearly certain.
     """
     rows = X[evenly_spaced(X.shape[0], _N_PROBES)]
     rows = rows.toarray() if sparse.issparse(rows) else rows
@@ -254,9 +258,9 @@ def _points_on_paths(model, X, baseline):
 
 
 def _undecided_points(w, intercept, baseline):
-    """Points to which the first row of coefficients gives moderate scores.
+    """Choose points with moderate scores in the first row of coefficients.
 
-    Only there does the probability tell one formula from another: far out all of them are 0 or 1.
+    Only there do different formulas give different probabilities: elsewhere all are near 0 or 1.
     """
     scores = np.array([-2.0, -0.5, 1.0, 3.0])
     steps = (scores - (w @ baseline + intercept)) / (w @ w or 1.0)
@@ -264,11 +268,10 @@ def _undecided_points(w, intercept, baseline):
 
 
 def _check_model_is(model, coef, intercept, points, output):
-    """Hold a model's own outputs against the formulas, and say whether it is a softmax.
+    """Compare a model's outputs with the formulas, and return whether it is a softmax.
 
-    A model can have all the attributes and still be something else: coefficients of another
-    parametrization, probabilities from a calibration. Then the formulas would be wrong without a
-    sign of it.
+    A model with all required attributes may still differ: coefficients of another parametrization,
+    calibrated probabilities. Without this check its attributions would be silently wrong.
     """
     scores = points @ coef.T + intercept
     scale = np.abs(points) @ np.abs(coef).T + np.abs(intercept)
@@ -287,7 +290,7 @@ def _check_model_is(model, coef, intercept, points, output):
 
 
 def _is_softmax(model, points, scores, output):
-    """Tell a softmax from logistic functions, and refuse any other probabilities."""
+    """Return whether probabilities are a softmax rather than logistic; refuse any others."""
     name = type(model).__name__
     if not hasattr(model, "predict_proba"):
         raise ValueError(
@@ -298,7 +301,7 @@ def _is_softmax(model, points, scores, output):
     if scores.shape[1] == 1:
         logistic = np.hstack([1.0 - logistic, logistic])
     else:
-        with np.errstate(invalid="ignore"):  # 0/0 far from all classes: nothing to compare there
+        with np.errstate(invalid="ignore"):  # 0/0 far from all classes: not compared
             logistic /= logistic.sum(axis=1, keepdims=True)
     probabilities = model.predict_proba(points)
     if not (np.abs(probabilities - logistic) > _PROBE_TOLERANCE).any():

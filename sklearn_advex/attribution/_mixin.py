@@ -1,10 +1,10 @@
-"""The method that gives an estimator its own explanations."""
+"""The mixin that adds an `explain` method to estimators."""
 
 from sklearn_advex.attribution._explain import explain
 
 
 class ExplainMixin:
-    """Mixin that adds :meth:`explain` to an estimator which one of the attribution methods fits."""
+    """Mixin that adds :meth:`explain` to estimators that an attribution method can explain."""
 
     def explain(
         self,
@@ -44,7 +44,7 @@ class ExplainMixin:
         n_steps : int, default=50
             Nodes of a numerical integration, where there is one.
         batch_size : int, default=None
-            Rows that are computed at a time, where memory asks for it.
+            Rows per block where memory is a limit; None chooses it.
         return_completeness : bool, default=False
             Whether to return each row's completeness error too.
 

@@ -1,4 +1,4 @@
-"""What the options of `explain` mean for a given model: class and baseline as numbers."""
+"""Resolve the options of `explain` for a given model: class and baseline as numbers."""
 
 import math
 import sys
@@ -17,18 +17,18 @@ def resolve_target(target, classes, X, y):
     Parameters
     ----------
     target : "predicted", "true" or a class label
-        The two words win over classes of the same name.
+        The two words take precedence over classes of the same name.
     classes : ndarray of shape (n_classes,)
         The model's class labels.
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
-        Only its length matters.
+        Only its number of rows is used.
     y : array-like of shape (n_samples,) or None
-        Looked at for ``target="true"`` only.
+        Used for ``target="true"`` only.
 
     Returns
     -------
     positions : None, int or ndarray of int of shape (n_samples,)
-        None stands for the predicted class, which only the model can tell.
+        None means the predicted class, which the caller computes.
     """
     if isinstance(target, str) and target == "predicted":
         return None
@@ -57,8 +57,8 @@ def resolve_baseline(baseline, model, shape):
     baseline : float, array-like of shape (n_features,), pandas.Series or "mean"
         As for :func:`sklearn_advex.explain`.
     model : fitted estimator
-        Asked for `feature_means_` where `baseline` is "mean", and for `feature_names_in_` where it
-        is a Series.
+        Must have `feature_means_` if `baseline` is "mean"; a Series is matched with its
+        `feature_names_in_`.
     shape : tuple of int
         Shape of a row of X: (n_features,), or that of an image. A flat row fits an image too.
 
@@ -108,7 +108,7 @@ def resolve_background(baseline, model, n_features):
     try:
         if hasattr(baseline, "columns"):
             return validate_data(model, baseline, reset=False, **options)
-        rows = check_array(baseline, **options)  # no names to compare: go by position
+        rows = check_array(baseline, **options)  # no names to compare: match by position
     except ValueError as error:
         raise ValueError(f"baseline cannot serve as background rows: {error}") from error
     if rows.shape[1] != n_features:
@@ -120,7 +120,7 @@ def resolve_background(baseline, model, n_features):
 
 
 def is_background(baseline, shape):
-    """Whether `baseline` holds rows of the shape `shape`, rather than being one row or a number."""
+    """Return whether `baseline` holds several rows of `shape`, not one row or a number."""
     if isinstance(baseline, str | Real):
         return False
     if not hasattr(baseline, "shape"):
@@ -131,12 +131,12 @@ def is_background(baseline, shape):
 
 
 def _outline(baseline, row):
-    """Say what was passed in a few words, however large it is."""
+    """Describe a baseline in at most 50 characters."""
     return repr(baseline)[:50] if row is None else f"an array of shape {row.shape}"
 
 
 def _fitted_means(baseline, model):
-    """Return the feature means that a model kept from its training data."""
+    """Return the `feature_means_` of a model."""
     if baseline != "mean":
         raise ValueError(
             f"baseline={baseline!r} is unknown. Pass a number, a row of numbers or 'mean'."

@@ -1,4 +1,4 @@
-"""How far an allowed change of a row can move its attributions."""
+"""Worst-case change of attributions under allowed changes of a row."""
 
 import math
 from typing import NamedTuple
@@ -20,7 +20,7 @@ from sklearn_advex.metrics import attribution_change
 
 
 class Stability(NamedTuple):
-    """What :func:`attribution_stability` returns.
+    """Result of :func:`attribution_stability`.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def attribution_stability(
     n_iter : int, default=50
         Rounds of a search from each of its six starts; a round explains all rows once.
     random_state : int, RandomState instance or None, default=0
-        Chance in a search.
+        Seed of the search.
 
     Returns
     -------
@@ -101,7 +101,7 @@ def attribution_stability(
     ValueError
         If an option is unknown or does not fit the model, or a search meets sparse rows.
     TypeError
-        If `model` has not what `method` needs.
+        If `model` lacks an attribute that `method` requires.
 
     See Also
     --------
@@ -149,7 +149,7 @@ def attribution_stability(
     if isinstance(target, str) and target == "predicted":
         y, options = last_step.predict(X_encoded), options._replace(target="true")
     rows = _dense_rows(last_step, X_encoded)
-    shape = rows.shape  # the search knows rows of numbers only, images or not
+    shape = rows.shape  # the search works on flat rows, also for images
 
     def attribute(X_changed):
         named = _like(X_encoded, X_changed.reshape(shape))
@@ -167,7 +167,7 @@ def attribution_stability(
 
 
 def _search(attribute, X, epsilon, n_iter, generator):
-    """Climb within each row's box: move some features, keep what changes the attributions more.
+    """Search each row's box at random, and keep steps that change the attributions more.
 
     Parameters
     ----------
@@ -187,13 +187,13 @@ def _search(attribute, X, epsilon, n_iter, generator):
     def change_at(place):
         return attribution_change(A, attribute(X + place * epsilon))
 
-    # The output rises along `rising`, and a feature moves away from the baseline along `away`.
+    # `rising` increases the output; `away` moves features away from the baseline.
     rising = _signs(attribute(X + epsilon) - attribute(X - epsilon))
     away = _signs(A) * rising
-    chance = _signs(generator.uniform(-1.0, 1.0, size=X.shape))
+    random_corner = _signs(generator.uniform(-1.0, 1.0, size=X.shape))
     shares = np.geomspace(0.5, min(0.5, 1.0 / X.shape[1]), n_iter)
     best = np.zeros(X.shape[0])
-    for place in (rising, -rising, away, -away, chance, -chance):
+    for place in (rising, -rising, away, -away, random_corner, -random_corner):
         change = change_at(place)
         for share in shares:
             other = _step(generator, place, share)
@@ -206,10 +206,10 @@ def _search(attribute, X, epsilon, n_iter, generator):
 
 
 def _step(generator, place, share):
-    """Move a random share of the features of each row, at least one, anywhere in [-1, 1].
+    """Redraw a random share of the features of each row, at least one, in [-1, 1].
 
-    Half of them go to an end of it: with the slope of the output held fixed, the l1 change is
-    convex and so the largest at a corner.
+    Half of them move to -1 or 1: for a fixed slope of the output the l1 change is convex, so its
+    maximum is at a corner.
     """
     moved = generator.uniform(size=place.shape) < share
     one = generator.randint(place.shape[1], size=place.shape[0])
@@ -222,7 +222,7 @@ def _signs(numbers):
 
 
 def _epsilon_per_feature(epsilon, model, X):
-    """The half-width per feature that the model sees, in one dimension for images too."""
+    """Resolve epsilon to one number per feature of the last step, flat also for images."""
     if epsilon is None and not hasattr(model, "epsilon_"):
         raise ValueError(
             f"epsilon=None takes the epsilon_ of a model, and {type(model).__name__} has none. Say"
@@ -238,8 +238,8 @@ def _epsilon_per_feature(epsilon, model, X):
 
 
 def _dense_rows(model, X):
-    """Rows as an array of float64; to make a sparse matrix dense is not for a search to decide."""
-    if not hasattr(model, "coef_"):  # a network validates what it explains
+    """Return rows as a float64 array; sparse rows are refused rather than made dense."""
+    if not hasattr(model, "coef_"):  # networks validate their own input
         return np.asarray(X, dtype=np.float64)
     try:
         return validate_data(model, X, reset=False, dtype=np.float64)
@@ -251,7 +251,7 @@ def _dense_rows(model, X):
 
 
 def _like(X, values):
-    """Give values the column names of a DataFrame."""
+    """Put values in a DataFrame with the column names of `X`, if `X` is one."""
     if not hasattr(X, "columns"):
         return values
     import pandas as pd  # loaded here only: import sklearn_advex does not wait for it

@@ -1,4 +1,4 @@
-"""Attributions as a step of a pipeline."""
+"""The transformer that replaces rows by their attributions."""
 
 import math
 
@@ -43,7 +43,7 @@ class AttributionTransformer(MetaEstimatorMixin, TransformerMixin, BaseEstimator
         The model output that is attributed.
     target : "predicted" or a class label, default="predicted"
         The class whose output is attributed. "true" is for :func:`~sklearn_advex.explain` only:
-        `transform` knows no labels.
+        `transform` gets no labels.
     baseline : float, "mean", array-like of shape (n_features,) or table of rows, default=0.0
         The input that predictions are compared with.
     groups : "auto", dict or None, default="auto"
@@ -52,7 +52,7 @@ class AttributionTransformer(MetaEstimatorMixin, TransformerMixin, BaseEstimator
     n_steps : int, default=50
         Nodes of the quadrature, where an integral is taken numerically: for a softmax.
     batch_size : int, default=None
-        Rows that are computed at a time, where memory asks for it.
+        Rows per block where memory is a limit; None chooses it.
 
     Attributes
     ----------
@@ -61,9 +61,9 @@ class AttributionTransformer(MetaEstimatorMixin, TransformerMixin, BaseEstimator
     classes_ : ndarray of shape (n_classes,)
         Its class labels.
     n_features_in_ : int
-        Number of features seen during fit, where the estimator knows it.
+        Number of features seen during fit, if the estimator has it.
     feature_names_in_ : ndarray of shape (n_features,)
-        Names of the features, where the estimator knows them.
+        Names of the features, if the estimator has them.
 
     See Also
     --------
@@ -135,7 +135,7 @@ class AttributionTransformer(MetaEstimatorMixin, TransformerMixin, BaseEstimator
             If an option is unknown, or a step of the pipeline mixes columns so that
             ``groups="auto"`` has no meaning.
         TypeError
-            If the estimator has not what `method` needs.
+            If the estimator lacks an attribute that `method` requires.
         """
         self._options().check()
         if isinstance(self.target, str) and self.target == "true":
@@ -171,7 +171,7 @@ class AttributionTransformer(MetaEstimatorMixin, TransformerMixin, BaseEstimator
         Returns
         -------
         attributions : {ndarray, CSR} or DataFrame of shape (n_samples, n_features_out)
-            CSR for sparse rows, a DataFrame where :meth:`set_output` asks for one. Images are
+            CSR for sparse rows, a DataFrame as configured by :meth:`set_output`. Images are
             flattened: one column for each number in an image.
         """
         check_is_fitted(self)
@@ -207,12 +207,12 @@ class AttributionTransformer(MetaEstimatorMixin, TransformerMixin, BaseEstimator
         return check_feature_names_in(self, input_features)
 
     def get_metadata_routing(self):
-        """Say that `fit` passes its metadata on to `estimator`.
+        """Route the metadata of `fit` to the `fit` of `estimator`.
 
         Returns
         -------
         routing : MetadataRouter
-            What scikit-learn's metadata routing asks for.
+            The routes, for scikit-learn's metadata routing.
         """
         mapping = MethodMapping().add(caller="fit", callee="fit")
         return MetadataRouter(owner=self).add(estimator=self.estimator, method_mapping=mapping)
@@ -227,7 +227,7 @@ class AttributionTransformer(MetaEstimatorMixin, TransformerMixin, BaseEstimator
         return tags
 
     def _options(self):
-        """The parameters as one object."""
+        """Collect the parameters in one object."""
         return ExplainOptions(
             self.method,
             self.output,
@@ -239,7 +239,7 @@ class AttributionTransformer(MetaEstimatorMixin, TransformerMixin, BaseEstimator
         )
 
     def _check_groups(self):
-        """Find out at once whether a pipeline mixes columns."""
+        """Raise in `fit` already if a pipeline mixes columns."""
         n_columns = getattr(self.estimator_, "n_features_in_", None)
         if isinstance(self.groups, str) and n_columns is not None:
             try:

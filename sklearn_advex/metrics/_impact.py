@@ -106,7 +106,7 @@ def feature_impact(A, groups):
     >>> feature_impact(A, ["color", "color", "size"]).to_dict()
     {'color': 1.0, 'size': 1.5}
     """
-    import pandas as pd  # loaded for those who ask for names, not by importing the package
+    import pandas as pd  # imported here: `import sklearn_advex` must not load pandas
 
     of_column = np.asarray(feature_value_impact(A))
     if isinstance(groups, dict):

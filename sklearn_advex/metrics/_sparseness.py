@@ -7,7 +7,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array, gen_batches
 
-# About 1.6 MB of float64 scratch: it stays in a cache from the copy to the product.
+# Numbers per block, 1.6 MB of float64. If larger, blocks leave the cache between passes.
 _BLOCK_SIZE = 200_000
 
 # Rows whose largest entry lies outside [2**-400, 2**400] are scaled before they are summed: inside,
@@ -38,7 +38,7 @@ def gini_index(v, axis=-1, zero_division=0.0):
     axis : int, default=-1
         The axis along which a vector runs; -1 gives one number per row of a matrix.
     zero_division : float, default=0.0
-        What a vector of zeros gets, for which the formula is 0/0. Use `numpy.nan` to mark such
+        Index of a vector of zeros, for which the formula is 0/0. Use `numpy.nan` to mark such
         vectors. The default keeps the mean over many rows defined.
 
     Returns
@@ -77,7 +77,7 @@ def gini_index(v, axis=-1, zero_division=0.0):
         dtype="numeric",
         ensure_2d=False,
         allow_nd=True,
-        ensure_all_finite=False,  # the kernel sees it for free: NaN and infinity are sorted last
+        ensure_all_finite=False,  # checked in the kernel: sorting puts NaN and infinity last
         ensure_min_samples=0,
         ensure_min_features=0,
         input_name="v",
@@ -142,7 +142,7 @@ def sparseness_gain(A, A_reference):
 
 
 def _checked_axis(v, axis):
-    """Return `axis` counted from the front, after a look at what `v` has along it."""
+    """Validate `axis`, and return it counted from the front."""
     if sparse.issparse(v) and v.ndim != 2:
         raise ValueError(f"v must be two-dimensional when it is sparse, got shape {v.shape}.")
     axis = index(axis)
@@ -154,14 +154,14 @@ def _checked_axis(v, axis):
 
 
 def _gini_dense(v, zero_division):
-    """Gini index along the last axis of an array."""
+    """Compute the Gini index along the last axis of an array."""
     n_entries = v.shape[-1]
     rows = v.reshape(-1, n_entries)
     gini = np.empty(rows.shape[0])
     dtype = np.float32 if v.dtype == np.float32 else np.float64
     block_rows = max(1, _BLOCK_SIZE // n_entries)
     scratch = np.empty((min(block_rows, rows.shape[0]), n_entries), dtype=dtype)
-    for start in range(0, rows.shape[0], block_rows):  # gen_batches refuses to make no batch
+    for start in range(0, rows.shape[0], block_rows):  # gen_batches rejects 0 rows
         block = rows[start : start + block_rows]
         magnitudes = scratch[: block.shape[0]]
         # With `dtype` integers are cast before the absolute value, which has no int64 for -2**63.
@@ -171,7 +171,7 @@ def _gini_dense(v, zero_division):
 
 
 def _gini_sparse(v, zero_division):
-    """Gini index of the rows of a sparse matrix, from its stored entries."""
+    """Compute the Gini index of the rows of a sparse matrix from its stored entries."""
     v = v.tocsr()
     if not v.has_canonical_format:
         v = v.copy()
@@ -179,7 +179,7 @@ def _gini_sparse(v, zero_division):
     n_rows, n_entries = v.shape
     gini = np.full(n_rows, zero_division, dtype=np.float64)
     n_stored = np.diff(v.indptr)
-    # Rows with equally many stored entries form a dense matrix, whatever columns these stand in.
+    # Rows with the same number of stored entries form a dense matrix, whatever their columns.
     for length in np.unique(n_stored[n_stored > 0]):
         rows = np.flatnonzero(n_stored == length)
         for block in gen_batches(rows.size, max(1, _BLOCK_SIZE // int(length))):
@@ -190,7 +190,7 @@ def _gini_sparse(v, zero_division):
 
 
 def _gini_of_magnitudes(magnitudes, n_entries, zero_division):
-    """Gini index of rows of absolute values; `magnitudes` is scratch space and is overwritten.
+    """Compute the Gini index of rows of absolute values; `magnitudes` is overwritten.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
-"""How far attributions can be moved: pure functions of numbers, the model stays outside."""
+"""Changes of attributions, as pure functions of arrays."""
 
 import numpy as np
 from sklearn.utils import check_array
 
-from sklearn_advex._utils._slopes import softplus_slope
+from sklearn_advex._utils._divided_differences import softplus_divided_difference
 
 
 def attribution_change(A, A_changed):
@@ -66,8 +66,8 @@ def adversarial_loss_increase(margin, support):
     margin : array-like of shape (n_samples,)
         Decision function of each row, with the sign of its class: positive where it is right.
     support : float or array-like of shape (n_samples,)
-        What an allowed change can take off the margin: for changes of at most `epsilon_j` in
-        feature j it is ``sum_j epsilon_j |w_j|``. Not negative.
+        The largest decrease of the margin by an allowed change: ``sum_j epsilon_j |w_j|`` for
+        changes of at most `epsilon_j` in feature j. Not negative.
 
     Returns
     -------
@@ -95,5 +95,5 @@ def adversarial_loss_increase(margin, support):
         raise ValueError("margin and support must be finite numbers.")
     if (support < 0).any():
         raise ValueError("support must not be negative: it is what the worst change gains.")
-    # Rounding errors can make a slope of 1 a little larger.
-    return np.minimum(support * softplus_slope(support - margin, -margin), support)
+    # Rounding errors can raise a slope slightly above 1.
+    return np.minimum(support * softplus_divided_difference(support - margin, -margin), support)

@@ -6,7 +6,9 @@ from sklearn_advex.model_selection._scorers import (
     gini_scorer,
     make_adversarial_accuracy_scorer,
     make_gini_scorer,
+    make_n_features_scorer,
     make_stability_scorer,
+    n_features_scorer,
     stability_scorer,
 )
 
@@ -15,7 +17,9 @@ __all__ = [
     "gini_scorer",
     "make_adversarial_accuracy_scorer",
     "make_gini_scorer",
+    "make_n_features_scorer",
     "make_stability_scorer",
     "most_concise",
+    "n_features_scorer",
     "stability_scorer",
 ]

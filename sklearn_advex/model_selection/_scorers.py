@@ -1,23 +1,23 @@
-"""Scorers that need the fitted model itself, not only what it predicts.
+"""Scorers that need the fitted model itself, not only its predictions.
 
-:func:`sklearn.metrics.make_scorer` hands true and predicted values to a metric. Explanations and
-worst cases cannot be told from these, hence the callables ``(estimator, X, y)`` of this file.
+:func:`sklearn.metrics.make_scorer` passes true and predicted values to a metric. Explanations and
+worst cases cannot be computed from these, hence the callables ``(estimator, X, y)`` of this file.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.utils import indexable
 
+from sklearn_advex._utils._class_targets import check_row_weights
 from sklearn_advex._utils._counts import check_count
 from sklearn_advex._utils._frames import one_row_per_sample
 from sklearn_advex._utils._pipeline import transform_to_last_step
-from sklearn_advex._utils._sampling import evenly_spaced
 from sklearn_advex._utils._sklearn_compat import safe_indexing
-from sklearn_advex.attribution import attribution_stability
+from sklearn_advex.attribution import adversarial_accuracy, attribution_stability
 from sklearn_advex.attribution._explain import ExplainOptions, attribute_columns
-from sklearn_advex.metrics import gini_index
+from sklearn_advex.metrics import feature_value_impact, gini_index
+from sklearn_advex.model_selection._scorer import Scorer, select_rows, weighted_mean
 
 
 def make_gini_scorer(
@@ -29,14 +29,14 @@ def make_gini_scorer(
     groups=None,
     max_samples=None,
 ):
-    """Make a scorer of how concentrated a model's explanations are.
+    """Make a scorer of the sparseness of a model's explanations.
 
     Its score is the mean over the rows of the Gini index of their attributions: the larger, the
     fewer features carry a prediction. A row without any attribution counts as 0, so that a model
     that ignores its input scores 0.
 
-    The score says nothing about how good the predictions are: choose by it together with accuracy,
-    for example with :func:`most_concise`.
+    The score does not measure the quality of the predictions: combine it with accuracy, for example
+    by :func:`most_concise`.
 
     Parameters
     ----------
@@ -54,15 +54,15 @@ def make_gini_scorer(
         two as for :func:`sklearn_advex.explain`.
     max_samples : int, default=None
         Explain at most that many rows, at equal distances in the order of `X` and starting with the
-        first: the choice is the same in every call, and no part of sorted data is left out. None
-        explains all rows.
+        first. The selection is the same in every call and covers sorted data evenly. None explains
+        all rows.
 
     Returns
     -------
     scorer : callable
-        ``scorer(estimator, X, y=None) -> float``. `estimator` is a fitted model, or a pipeline that
-        ends in one; then `X` is the pipeline's own input. It can be pickled and passed to every
-        `scoring` parameter of scikit-learn.
+        ``scorer(estimator, X, y=None, sample_weight=None) -> float``. `estimator` is a fitted
+        model, or a pipeline that ends in one; then `X` is the pipeline's own input. It can be
+        pickled and passed to every `scoring` parameter of scikit-learn.
 
     Raises
     ------
@@ -93,6 +93,71 @@ def make_gini_scorer(
     return _GiniScorer(method, output, target, baseline, groups, max_samples)
 
 
+def make_n_features_scorer(
+    *,
+    method="ig",
+    output="logit",
+    target="predicted",
+    baseline=0.0,
+    groups="auto",
+    max_samples=None,
+):
+    """Make a scorer of the number of columns that a model uses.
+
+    Its score is minus the number of columns of `X` with a non-zero attribution in at least one row:
+    as for all scorers greater is better, so that of two models the one with fewer columns wins. A
+    column that a pipeline encodes in several counts once, and not at all if none of them is used.
+
+    Parameters
+    ----------
+    method : {"ig", "shap", "deep_shap", "saliency", "input_x_gradient", "occlusion"}, default="ig"
+        The attribution method; this and the next three as for :func:`sklearn_advex.explain`.
+    output : {"logit", "probability", "loss"}, default="logit"
+        The model output that is attributed. Linear classifiers of any loss have a logit.
+    target : "predicted", "true" or a class label, default="predicted"
+        The class whose output is attributed. For "true" the scorer must be called with `y`.
+    baseline : float, "mean", array-like of shape (n_features,) or table of rows, default=0.0
+        The input that predictions are compared with. A column that equals it in all rows does not
+        count.
+    groups : "auto", None or dict, default="auto"
+        The columns that are counted, for a pipeline: "auto" those of `X`, None the encoded ones
+        that the last step sees, a dict groups of your own.
+    max_samples : int, default=None
+        Largest number of rows, selected as by :func:`make_gini_scorer`.
+
+    Returns
+    -------
+    scorer : callable
+        ``scorer(estimator, X, y=None, sample_weight=None) -> float``. Rows of weight 0 do not
+        count. It can be pickled and passed to every `scoring` parameter of scikit-learn.
+
+    Raises
+    ------
+    ValueError
+        If `method`, `output` or `groups` is unknown, or `max_samples` is not a positive integer.
+
+    See Also
+    --------
+    n_features_scorer : The scorer with all defaults.
+    most_concise : Choose the candidate with the fewest columns: ``sparseness="n_features"``.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklearn_advex import AdversarialLogisticRegression
+    >>> from sklearn_advex.model_selection import n_features_scorer
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> model = make_pipeline(StandardScaler(), AdversarialLogisticRegression(epsilon=0.5))
+    >>> n_features_scorer(model.fit(X, y), X)
+    -3.0
+    """
+    ExplainOptions(method, output, groups=groups).check()
+    check_count(max_samples, "max_samples", none_allowed=True)
+    return _NFeaturesScorer(method, output, target, baseline, groups, max_samples)
+
+
 def make_stability_scorer(
     *,
     epsilon=None,
@@ -103,7 +168,7 @@ def make_stability_scorer(
     n_iter=50,
     max_samples=None,
 ):
-    """Make a scorer of how little an allowed change of a row can move its explanation.
+    """Make a scorer of the stability of explanations under allowed changes of a row.
 
     Its score is minus the mean over the rows of the worst-case l1 change of their attributions:
     never above 0, and the larger (the nearer to 0) the more stable. With the defaults it is exact
@@ -113,8 +178,8 @@ def make_stability_scorer(
     ----------
     epsilon : float or array-like of shape (n_features,), default=None
         How far each feature may be changed, in its own units (those of the encoded columns for a
-        pipeline). None takes the `epsilon` of each model itself, which models that were trained for
-        different ones cannot be compared by: pass a number for that.
+        pipeline). None takes the `epsilon` of each model itself; pass a number to compare models
+        that were trained with different ones.
     method : {"ig", "shap", "deep_shap", "saliency", "input_x_gradient", "occlusion"}, default="ig"
         The attribution method; this and the next four as for
         :func:`sklearn_advex.attribution.attribution_stability`.
@@ -125,15 +190,15 @@ def make_stability_scorer(
     baseline : float, "mean", array-like of shape (n_features,) or table of rows, default=0.0
         The input that predictions are compared with.
     n_iter : int, default=50
-        Rounds of a search, where there is no formula: for ``output="probability"``.
+        Rounds of the search for outputs without a formula: for ``output="probability"``.
     max_samples : int, default=None
-        Look at that many rows at most, chosen as by :func:`make_gini_scorer`.
+        Largest number of rows, selected as by :func:`make_gini_scorer`.
 
     Returns
     -------
     scorer : callable
-        ``scorer(estimator, X, y=None) -> float``. It can be pickled and passed to every `scoring`
-        parameter of scikit-learn.
+        ``scorer(estimator, X, y=None, sample_weight=None) -> float``. It can be pickled and passed
+        to every `scoring` parameter of scikit-learn.
 
     Raises
     ------
@@ -166,21 +231,22 @@ def make_stability_scorer(
 
 
 def make_adversarial_accuracy_scorer(*, epsilon=None):
-    """Make a scorer of the accuracy that is left when every row is changed for the worst.
+    """Make a scorer of the accuracy under the worst allowed change of every row.
 
     Parameters
     ----------
     epsilon : float or array-like of shape (n_features,), default=None
         How far each feature may be changed, in its own units (those of the encoded columns for a
-        pipeline). None takes the `epsilon` of each model itself, which models that were trained for
-        different ones cannot be compared by: pass a number for that.
+        pipeline). None takes the `epsilon` of each model itself; pass a number to compare models
+        that were trained with different ones.
 
     Returns
     -------
     scorer : callable
         ``scorer(estimator, X, y, sample_weight=None) -> float``. It can be pickled and passed to
-        every `scoring` parameter of scikit-learn. The last step of `estimator` must have
-        ``adversarial_score(X, y, epsilon=None, sample_weight=None)``.
+        every `scoring` parameter of scikit-learn. Exact for linear classifiers, those of
+        scikit-learn included; for networks an upper bound, their accuracy under attack. Other
+        models must have ``adversarial_score(X, y, epsilon=None, sample_weight=None)``.
 
     See Also
     --------
@@ -189,19 +255,9 @@ def make_adversarial_accuracy_scorer(*, epsilon=None):
     return _AdversarialAccuracyScorer(epsilon)
 
 
-class _Scorer:
-    """Shows itself as the call that makes it."""
-
-    def __repr__(self):
-        values = ", ".join(f"{field.name}={getattr(self, field.name)!r}" for field in fields(self))
-        return f"{self.maker}({values})"
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class _GiniScorer(_Scorer):
-    """See :func:`make_gini_scorer`."""
-
-    maker = "make_gini_scorer"
+@dataclass(eq=False, repr=False)
+class _ExplanationScorer(Scorer):
+    """Base class of scorers of the attributions of all rows."""
 
     method: str
     output: str
@@ -210,18 +266,38 @@ class _GiniScorer(_Scorer):
     groups: Any
     max_samples: int | None
 
-    def __call__(self, estimator, X, y=None):
-        """Return the mean Gini index of the attributions of the rows of `X`."""
-        X, y = _choose_rows(X, y, self.max_samples)
+    def __call__(self, estimator, X, y=None, sample_weight=None):
+        """Score the attributions of the rows of `X`."""
+        X, y, sample_weight = select_rows(X, y, sample_weight, self.max_samples)
         options = ExplainOptions(self.method, self.output, self.target, self.baseline, self.groups)
-        # Not `explain`: nobody looks at a frame with the names of encoded columns here.
+        # Not `explain`: a frame with the names of encoded columns is not needed.
         attributions = attribute_columns(estimator, X, y, options).values
-        attributions = one_row_per_sample(attributions)  # images
-        return float(np.mean(gini_index(attributions, zero_division=0.0)))
+        return self._score(one_row_per_sample(attributions), sample_weight)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class _StabilityScorer(_Scorer):
+class _GiniScorer(_ExplanationScorer):
+    """See :func:`make_gini_scorer`."""
+
+    maker = "make_gini_scorer"
+
+    def _score(self, attributions, sample_weight):
+        return weighted_mean(gini_index(attributions, zero_division=0.0), sample_weight)
+
+
+class _NFeaturesScorer(_ExplanationScorer):
+    """See :func:`make_n_features_scorer`."""
+
+    maker = "make_n_features_scorer"
+
+    def _score(self, attributions, sample_weight):
+        if sample_weight is not None:
+            weights = check_row_weights(sample_weight, attributions)
+            attributions = safe_indexing(attributions, np.flatnonzero(weights))
+        return -float(np.count_nonzero(feature_value_impact(attributions)))
+
+
+@dataclass(eq=False, repr=False)
+class _StabilityScorer(Scorer):
     """See :func:`make_stability_scorer`."""
 
     maker = "make_stability_scorer"
@@ -234,9 +310,9 @@ class _StabilityScorer(_Scorer):
     n_iter: int
     max_samples: int | None
 
-    def __call__(self, estimator, X, y=None):
+    def __call__(self, estimator, X, y=None, sample_weight=None):
         """Return minus the mean worst-case change of the attributions of the rows of `X`."""
-        X, y = _choose_rows(X, y, self.max_samples)
+        X, y, sample_weight = select_rows(X, y, sample_weight, self.max_samples)
         stability = attribution_stability(
             estimator,
             X,
@@ -248,11 +324,11 @@ class _StabilityScorer(_Scorer):
             baseline=self.baseline,
             n_iter=self.n_iter,
         )
-        return -float(stability.change.mean())
+        return -weighted_mean(stability.change, sample_weight)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class _AdversarialAccuracyScorer(_Scorer):
+@dataclass(eq=False, repr=False)
+class _AdversarialAccuracyScorer(Scorer):
     """See :func:`make_adversarial_accuracy_scorer`."""
 
     maker = "make_adversarial_accuracy_scorer"
@@ -261,30 +337,18 @@ class _AdversarialAccuracyScorer(_Scorer):
 
     def __call__(self, estimator, X, y, sample_weight=None):
         """Return the accuracy of `estimator` on the worst allowed change of each row of `X`."""
-        model, X = transform_to_last_step(estimator, X)
-        if not hasattr(model, "adversarial_score"):
-            raise TypeError(
-                f"{type(model).__name__} has no adversarial_score method, which the adversarial"
-                " accuracy scorer needs. Use an estimator of sklearn_advex such as"
-                " AdversarialLogisticRegression, or a pipeline that ends in one."
-            )
-        return float(
-            model.adversarial_score(X, y, epsilon=self.epsilon, sample_weight=sample_weight)
-        )
-
-
-def _choose_rows(X, y, max_samples):
-    """Return at most `max_samples` rows at equal distances, and their labels."""
-    if max_samples is None:
-        return X, y
-    X, y = indexable(X, y)
-    n_samples = X.shape[0] if hasattr(X, "shape") else len(X)
-    rows = evenly_spaced(n_samples, max_samples)
-    return safe_indexing(X, rows), None if y is None else safe_indexing(y, rows)
+        model, X_encoded = transform_to_last_step(estimator, X)
+        options = {"epsilon": self.epsilon, "sample_weight": sample_weight}
+        if hasattr(model, "adversarial_score"):
+            return float(model.adversarial_score(X_encoded, y, **options))
+        return adversarial_accuracy(model, X_encoded, y, **options)
 
 
 #: Mean Gini index of the Integrated Gradients of the predicted class's probability, baseline 0.
 gini_scorer = make_gini_scorer()
+
+#: Minus the number of columns of `X` that a model uses.
+n_features_scorer = make_n_features_scorer()
 
 #: Worst-case accuracy under each model's own epsilon.
 adversarial_accuracy_scorer = make_adversarial_accuracy_scorer()

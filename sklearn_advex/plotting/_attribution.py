@@ -1,4 +1,4 @@
-"""One prediction, explained."""
+"""Draw the explanation of one prediction."""
 
 from numbers import Number
 
@@ -181,14 +181,14 @@ class AttributionDisplay:
         self.zero_line_ = ax.axvline(0, color="black", linewidth=0.8)
         ax.set_yticks(positions, labels)
         ax.set_ylim(len(lengths) - 0.5, -0.5)
-        ax.margins(x=_room_for_numbers(ax))
+        ax.margins(x=_margin_for_numbers(ax))
         ax.spines[["top", "right", "left"]].set_visible(False)
         ax.tick_params(axis="y", length=0)
         ax.set(xlabel=self._xlabel(decimals), title=self._title())
         return self
 
     def _bars(self, top):
-        """Lengths and labels of the bars from top to bottom."""
+        """Return the lengths and labels of the bars from top to bottom."""
         attributions = np.asarray(self.attributions, dtype=float)
         order = np.argsort(-np.abs(attributions), kind="stable")
         shown, others = order[:top], order[top:]
@@ -219,10 +219,10 @@ class AttributionDisplay:
         return title
 
 
-def _room_for_numbers(ax):
-    """Margin beside the longest bars that holds the numbers at their ends."""
+def _margin_for_numbers(ax):
+    """Compute the margin for the numbers at the ends of the longest bars."""
     width = 72 * ax.get_window_extent().width / ax.figure.dpi
-    # In points; the labels of the features will take their share of the width.
+    # 50 points for a number; the labels of the features take a quarter of the width.
     share = min(50 / (0.75 * width), 0.3)
     return share / (1 - 2 * share)
 
@@ -230,7 +230,7 @@ def _room_for_numbers(ax):
 def _as_one_row(X_row):
     """Return a row as data of shape (1, n_features)."""
     if hasattr(X_row, "to_frame") and getattr(X_row, "ndim", None) == 1:
-        # A row of a frame of numbers and words holds objects, to be told apart again.
+        # A row of a frame with mixed columns has dtype object: infer the dtype of each column.
         return X_row.to_frame().T.infer_objects()
     row = X_row if hasattr(X_row, "shape") else np.asarray(X_row)
     if len(row.shape) == 1 and not (row.shape[0] == 1 and isinstance(row[0], str)):  # one text
@@ -244,21 +244,21 @@ def _as_one_row(X_row):
 
 
 def _first_row(table):
-    """The first row of an array, sparse matrix or DataFrame, as a 1-D array."""
+    """Return the first row of an array, sparse matrix or DataFrame as a 1-D array."""
     if issparse(table):
         return table[[0]].toarray()[0]
     return table.iloc[0].to_numpy() if hasattr(table, "iloc") else np.asarray(table)[0]
 
 
 def _probability(model, row, label):
-    """The probability that a model gives to a class, or None if it gives none."""
+    """Return the predicted probability of a class, None without `predict_proba`."""
     if not hasattr(model, "predict_proba"):
         return None
     return float(model.predict_proba(row)[0, np.flatnonzero(model.classes_ == label)[0]])
 
 
 def _explained_class(prediction, target="predicted", y=None, **_):
-    """The class that `target` stands for."""
+    """Return the class that `target` refers to."""
     if isinstance(target, str) and target == "predicted":
         return prediction
     if isinstance(target, str) and target == "true":
@@ -267,7 +267,7 @@ def _explained_class(prediction, target="predicted", y=None, **_):
 
 
 def _value(value):
-    """A value of a feature in few characters."""
+    """Format the value of a feature in few characters."""
     if isinstance(value, Number) and not isinstance(value, bool | np.bool_):
         return f"{value:.4g}"
     return wrapped(value, width=20, lines=1)

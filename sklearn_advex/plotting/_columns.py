@@ -1,7 +1,6 @@
-"""The columns that attributions belong to: their names and the data in them."""
+"""Find the names and the data of the columns that attributions belong to."""
 
-import numpy as np
-
+from sklearn_advex._utils._frames import n_columns_of
 from sklearn_advex._utils._pipeline import encoded_feature_names, transform_to_last_step
 
 
@@ -22,10 +21,10 @@ def describe_columns(model, X, attributions, groups):
     Returns
     -------
     names : list
-        One per column; "x0", "x1", ... where nobody named them.
+        One per column; "x0", "x1", ... if they have no names.
     data : array-like, sparse matrix, DataFrame or None
-        As many columns as `attributions`, in the same order; None where `groups` is a dict, whose
-        groups stand for more than one column each.
+        As many columns as `attributions`, in the same order; None if `groups` is a dict, as a group
+        may hold several columns.
     """
     if len(attributions.shape) > 2:
         raise ValueError(
@@ -37,17 +36,11 @@ def describe_columns(model, X, attributions, groups):
     if hasattr(attributions, "columns") and set(attributions.columns) <= set(X.columns):
         return list(attributions.columns), X[list(attributions.columns)]
     names, data = None, X
-    if groups is None or attributions.shape[1] != _n_columns(X):
+    if groups is None or attributions.shape[1] != n_columns_of(X):
         names, data = encoded_feature_names(model), transform_to_last_step(model, X)[1]
     if names is None:
         names = getattr(data, "columns", [f"x{i}" for i in range(attributions.shape[1])])
     return list(names), data
-
-
-def _n_columns(X):
-    """Number of columns of a table, None for what is none, such as texts."""
-    shape = np.shape(X)
-    return shape[1] if len(shape) == 2 else None
 
 
 def check_names(feature_names, names):

@@ -1,4 +1,4 @@
-"""How much the features matter over many predictions, for one model or several."""
+"""Draw the impact of features over many predictions, for one model or several."""
 
 import numpy as np
 
@@ -183,7 +183,7 @@ class FeatureImpactDisplay:
             name: _impact(model, X, feature_names, explain_options)
             for name, model in models.items()
         }
-        # A model that does not see a column, as another encoding has others, makes nothing of it.
+        # The impact of a column that a model's encoding does not have is 0.
         display = cls(
             pd.DataFrame(impacts).fillna(0.0),
             output=explain_options.get("output", "probability"),
@@ -240,7 +240,7 @@ class FeatureImpactDisplay:
         return self
 
     def _shown(self, threshold, top):
-        """The rows of `impacts` that get bars, in their order."""
+        """Return the rows of `impacts` that get bars, in their order."""
         if not 0 <= threshold <= 1:
             raise ValueError(f"threshold must be in [0, 1], got {threshold!r}.")
         check_count(top, "top", none_allowed=True)
@@ -258,7 +258,7 @@ class FeatureImpactDisplay:
 
 
 def _impact(model, X, feature_names, explain_options):
-    """Impact of each column on a model's predictions, as a Series with the columns' names."""
+    """Compute the impact of each column on a model's predictions, as a named Series."""
     import pandas as pd
 
     attributions = explain(model, X, **explain_options)

@@ -1,4 +1,4 @@
-"""Coefficients along a path of epsilons."""
+"""Draw the coefficients along a path of epsilons."""
 
 import numpy as np
 
@@ -13,15 +13,15 @@ from sklearn_advex.plotting._style import (
     wrapped,
 )
 
-# Of the epsilons of a path at most so many say how many features are in use there.
+# Largest number of epsilons with a feature count above them. If larger, the counts overlap.
 _MOST_COUNTS = 20
-# Height of a line of the labels in points, with what the layout may take off the axes.
+# Distance of two labels in points. If larger, fewer labels fit beside the axes.
 _LINE_HEIGHT = 15
 _COLORS = [color for color in MODEL_COLORS if color != GRAY]
 
 
 class PathDisplay:
-    """Coefficients against epsilon: which features a stronger adversary takes out of the model.
+    """Coefficients against epsilon: which features a stronger adversary removes from the model.
 
     Create it with :meth:`from_estimator` or :meth:`from_path`.
 
@@ -38,7 +38,7 @@ class PathDisplay:
     feature_names : array-like of shape (n_features,), default=None
         Names of the features; None stands for "x0", "x1", ...
     target : object, default=None
-        The class that positive coefficients speak for, shown at the vertical axis.
+        The class that positive coefficients favor, shown at the vertical axis.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class PathDisplay:
     best_ : matplotlib.lines.Line2D or None
         Where `epsilon_best` is.
     legend_ : matplotlib.legend.Legend or None
-        What that line is.
+        Legend of that line.
 
     See Also
     --------
@@ -159,10 +159,10 @@ class PathDisplay:
         problem : int, default=0
             Which binary problem to draw: the position of the class where there are more than two.
         epsilon_max : float, default=None
-            What :func:`sklearn_advex.epsilon_max` says of the data; None shows epsilons as they
+            Result of :func:`sklearn_advex.epsilon_max` for the data; None shows epsilons as they
             are.
         target : object, default=None
-            Name of the class that positive coefficients speak for.
+            Name of the class that positive coefficients favor.
         feature_names : array-like of shape (n_features,), default=None
             Names of the features; None stands for "x0", "x1", ...
         top : int, default=7
@@ -245,7 +245,7 @@ class PathDisplay:
         return self
 
     def _strongest(self, coefs, epsilons, top):
-        """Positions of the features to label, those that are never used left out."""
+        """Return the positions of the features to label, without those that are never used."""
         strength = np.abs(coefs).mean(axis=0)
         if self.epsilon_best is not None:
             chosen = np.abs(coefs[np.argmin(np.abs(epsilons - self.epsilon_best))])
@@ -284,7 +284,7 @@ class PathDisplay:
         return best, self.ax_.legend(handles=[best], fontsize="small")
 
     def _draw_labels(self, x, starts, labeled, names):
-        """Names to the left of the lines, apart from each other, tied to where the lines start."""
+        """Draw names to the left of the lines, each connected with the start of its line."""
         low, high = self.ax_.get_ylim()
         height = 72 * self.ax_.get_window_extent().height / self.figure_.dpi
         heights = _spread(starts[labeled], (high - low) * _LINE_HEIGHT / height, low, high)
@@ -316,19 +316,19 @@ def _check_coefs(coefs, n_epsilons):
 
 
 def _check_target(target, classes):
-    """The class whose coefficients to draw."""
+    """Return the class whose coefficients to draw."""
     if target is None and len(classes) == 2:
         target = classes[1]
     if target not in classes:
         raise ValueError(
-            f"target={target!r} is no class of the model: say whose coefficients to draw, one of"
-            f" {classes}."
+            f"target={target!r} is no class of the model. Pass the class whose coefficients to"
+            f" draw, one of {classes}."
         )
     return target
 
 
 def _coefs_toward(target, model):
-    """Coefficients that speak for a class, at each epsilon and the chosen alpha."""
+    """Return the coefficients in favor of a class, at each epsilon and the chosen alpha."""
     coefs = model.coefs_paths_[model.alphas_.tolist().index(model.best_alpha_)]
     position = model.classes_.tolist().index(target)
     if len(model.classes_) > 2:
@@ -337,7 +337,7 @@ def _coefs_toward(target, model):
 
 
 def _scale_axis(ax, x):
-    """A logarithmic axis, as paths are geometric; linear below the smallest positive epsilon."""
+    """Scale the axis logarithmically, as paths are geometric; linearly near 0."""
     positive = x[x > 0]
     if positive.size == x.size:
         ax.set_xscale("log")

@@ -1,4 +1,4 @@
-"""Images, and which of their pixels carry the prediction of each of several models."""
+"""Draw images beside the saliency maps of several models."""
 
 from math import isqrt
 
@@ -9,11 +9,11 @@ from sklearn_advex.attribution import explain
 from sklearn_advex.metrics import gini_index
 from sklearn_advex.plotting._style import require_matplotlib, wrapped
 
-# The strongest pixels, this share of all, take the ends of the colors: else one pixel of one map
-# decides how faint all others are.
+# Share of the pixels beyond the ends of the color scale. If larger, more of the strongest pixels
+# look alike; with 0 a single pixel can make all others faint.
 _SATURATED_SHARE = 0.005
 
-# Width and height of a picture in inches, and the room for its title.
+# Width and height of an image in inches, and the height of its title.
 _CELL, _TITLE = 1.7, 0.6
 
 
@@ -184,7 +184,7 @@ class SaliencyDisplay:
         return self
 
     def _draw_images(self, cmap):
-        """The first column."""
+        """Draw the first column."""
         images = np.asarray(self.images, dtype=float)
         if images.ndim == 4 and images.shape[3] != 3:
             images = images.mean(axis=3)
@@ -200,7 +200,7 @@ class SaliencyDisplay:
                 ax.set_title(f"class {wrapped(label, width=14)}", fontsize="small")
 
     def _draw_maps(self, cmap):
-        """The other columns."""
+        """Draw the other columns."""
         limit = _shared_limit(self.attributions.values())
         self.maps_ = {}
         for column, (name, maps) in enumerate(self.attributions.items(), start=1):
@@ -219,7 +219,7 @@ class SaliencyDisplay:
 
 
 def _new_grid(shape):
-    """Axes of a new figure."""
+    """Create the axes of a new figure."""
     import matplotlib.pyplot as plt
 
     size = (_CELL * shape[1] + 1.0, (_CELL + _TITLE) * shape[0])
@@ -227,13 +227,13 @@ def _new_grid(shape):
 
 
 def _shared_limit(maps):
-    """The size of an attribution at the end of the colors."""
+    """Return the absolute attribution at the ends of the color scale."""
     magnitudes = np.abs(np.concatenate([np.ravel(saliency) for saliency in maps]))
     return np.quantile(magnitudes, 1.0 - _SATURATED_SHARE) or magnitudes.max() or 1.0
 
 
 def _image_shape(shape, image_shape):
-    """The shape of an image in a row of `shape`."""
+    """Return the shape of an image in a row of `shape`."""
     side = isqrt(int(np.prod(shape)))
     if image_shape is None:
         image_shape = (side, side) if len(shape) == 1 else shape

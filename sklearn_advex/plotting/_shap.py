@@ -1,4 +1,4 @@
-"""Attributions for the plots of the shap library."""
+"""Convert attributions for the plots of the shap library."""
 
 import numpy as np
 from scipy.sparse import issparse
@@ -8,7 +8,7 @@ from sklearn_advex.plotting._columns import check_names, describe_columns
 
 
 def to_shap_explanation(model, X, y=None, *, method="ig", feature_names=None, **explain_options):
-    """Explain predictions, and hand them to the plots of the `shap` library.
+    """Explain predictions as an object for the plots of the `shap` library.
 
     Parameters
     ----------
@@ -19,8 +19,8 @@ def to_shap_explanation(model, X, y=None, *, method="ig", feature_names=None, **
     y : array-like of shape (n_samples,), default=None
         The true labels; needed for ``target="true"`` only.
     method : str, default="ig"
-        The attribution method, as for :func:`sklearn_advex.explain`. The plots do not ask for
-        Shapley values, only for numbers that sum to the change of the output.
+        The attribution method, as for :func:`sklearn_advex.explain`. The plots accept any numbers
+        that sum to the change of the output, not only Shapley values.
     feature_names : array-like of shape (n_columns,), default=None
         Names of the attributed columns; None takes those of the data.
     **explain_options : dict
@@ -69,5 +69,5 @@ def to_shap_explanation(model, X, y=None, *, method="ig", feature_names=None, **
 
 
 def _dense(table):
-    """The values of a table as an array."""
+    """Return the values of a table as an array."""
     return table.toarray() if issparse(table) else np.asarray(table)

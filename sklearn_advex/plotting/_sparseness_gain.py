@@ -1,4 +1,4 @@
-"""How much more concise the explanations are than those of a reference model, row by row."""
+"""Draw the gain in sparseness of explanations over a reference model, row by row."""
 
 from sklearn_advex._utils._frames import one_row_per_sample
 from sklearn_advex._utils._models import check_models, check_same_columns
@@ -15,9 +15,9 @@ from sklearn_advex.plotting._style import (
 
 
 class SparsenessGainDisplay:
-    r"""How much more concise the explanations are than a reference model's, as box plots.
+    r"""Gain in sparseness of the explanations over a reference model, as box plots.
 
-    For each row x the gain is :math:`dG(x) = G(A(x)) - G(A^n(x))`, where G is the Gini index, A the
+    For each row x the gain is :math:`G(A(x)) - G(A^n(x))`, where G is the Gini index, A the
     attributions of a model and :math:`A^n` those of the reference: equations 18 and 19 and figure 2
     of [1]_. Create it with :meth:`from_estimators`.
 
@@ -43,7 +43,7 @@ class SparsenessGainDisplay:
     fliers_ : list of matplotlib.lines.Line2D
         The rows beyond.
     zero_line_ : matplotlib.lines.Line2D
-        Where a model is as concise as the reference.
+        The line of equal sparseness.
 
     See Also
     --------
@@ -76,7 +76,7 @@ class SparsenessGainDisplay:
         self.reference = reference
 
     @classmethod
-    def from_estimators(cls, models, X, *, reference="n", ax=None, **explain_options):
+    def from_estimators(cls, models, X, *, reference=None, ax=None, **explain_options):
         """Explain many predictions of several models, and draw their gains.
 
         Parameters
@@ -86,8 +86,9 @@ class SparsenessGainDisplay:
             reference and at least one other.
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
             The rows to explain, as the models predict on them.
-        reference : str, default="n"
-            Which of `models` the others are compared with, usually the naturally trained one.
+        reference : str, default=None
+            Name of the model that the others are compared with, usually the naturally trained one;
+            None takes the first.
         ax : matplotlib.axes.Axes, default=None
             Axes to draw on; None makes a figure.
         **explain_options : dict
@@ -114,6 +115,7 @@ class SparsenessGainDisplay:
         """
         require_matplotlib(cls.__name__)
         check_models(models, reference)
+        reference = next(iter(models)) if reference is None else reference
         if len(models) == 1:
             raise ValueError(
                 f"models holds the reference {reference!r} only: give it a model to compare."
@@ -165,7 +167,7 @@ class SparsenessGainDisplay:
         )
         self.whiskers_, self.fliers_ = artists["whiskers"], artists["fliers"]
         ax.spines[["top", "right"]].set_visible(False)
-        ax.set_ylabel(f"dG: gain in Gini index over {wrapped(self.reference)}")
+        ax.set_ylabel(f"gain in Gini index over {wrapped(self.reference)}")
         return self
 
     def _label(self, name):

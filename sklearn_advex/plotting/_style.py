@@ -1,9 +1,9 @@
-"""What the displays share: axes, colors, labels."""
+"""Axes, colors and labels shared by the displays."""
 
 from math import floor, log10
 from textwrap import wrap
 
-# From the palette of Okabe and Ito, told apart by color-blind readers too.
+# From the palette of Okabe and Ito, which color-blind readers can distinguish.
 BLUE, VERMILION, GRAY = "#0072B2", "#D55E00", "#999999"
 
 #: One color per model, in this order.
@@ -13,12 +13,12 @@ _MOST_DECIMALS = 6
 
 
 def require_matplotlib(display):
-    """Raise an ImportError that says what to install, unless matplotlib is there.
+    """Raise an ImportError with the command to install matplotlib, if it is missing.
 
     Parameters
     ----------
     display : str
-        Name of what needs it.
+        Name of the class that needs it.
     """
     try:
         import matplotlib.pyplot  # noqa: F401
@@ -34,9 +34,9 @@ def new_axes(display, ax, figsize):
     Parameters
     ----------
     display : object
-        What draws; its class is named if matplotlib is missing.
+        The display; its class is named if matplotlib is missing.
     ax : matplotlib.axes.Axes or None
-        Returned as they are; None makes a figure in which nothing is cut off.
+        Returned as they are; None makes a figure with constrained layout.
     figsize : tuple of float
         Width and height of a new figure in inches.
     """
@@ -49,7 +49,7 @@ def new_axes(display, ax, figsize):
 
 
 def wrapped(label, width=32, lines=2):
-    """Break a label into a few lines, and shorten what does not fit."""
+    """Wrap a label into at most `lines` lines, and shorten the last one if necessary."""
     broken = wrap(str(label), width)
     if len(broken) > lines:
         last = " ".join(broken[lines - 1 :])
@@ -58,17 +58,17 @@ def wrapped(label, width=32, lines=2):
 
 
 def literal(text):
-    """Protect a text from being read as mathematics."""
+    """Escape a text so that matplotlib does not typeset it as mathematics."""
     return text.replace("$", r"\$")
 
 
 def signed(number, decimals=3):
-    """A number with its sign; in powers of ten where decimals would be too many."""
+    """Format a number with its sign; in scientific notation if it needs many decimals."""
     text = f"{number:+z.{decimals}f}" if decimals <= _MOST_DECIMALS else f"{number:+z.2e}"
     return text.replace("-", "\N{MINUS SIGN}")
 
 
 def decimals_for(numbers):
-    """How many decimals show the largest of some numbers in three digits."""
+    """Return the number of decimals that shows the largest number in three digits."""
     largest = max(map(abs, numbers), default=0)
     return 3 if largest == 0 else max(0, 2 - floor(log10(largest)))

@@ -1,10 +1,11 @@
-"""Conciseness against accuracy along a search."""
+"""Draw sparseness against accuracy for the candidates of a search."""
 
 from numbers import Real
 
 import numpy as np
 from sklearn.exceptions import NotFittedError
 
+from sklearn_advex.metrics._concise_choice import mean_test_scores
 from sklearn_advex.plotting._style import (
     GRAY,
     VERMILION,
@@ -14,12 +15,14 @@ from sklearn_advex.plotting._style import (
     wrapped,
 )
 
-# Markers grow along a curve between these areas, in square points.
+# Areas of the smallest and the largest marker of a curve, in square points.
 _SMALLEST, _LARGEST = 12, 70
+
+_ADVICE = "pass the name of another score as {}=..."
 
 
 class TradeoffDisplay:
-    """Conciseness against accuracy along a search, the chosen candidate marked.
+    """Sparseness against accuracy for the candidates of a search, the chosen one marked.
 
     Figure 3 of [1]_ for any search. Create it with :meth:`from_search`.
 
@@ -52,7 +55,7 @@ class TradeoffDisplay:
     band_ : matplotlib.patches.Rectangle or None
         The accuracies among which the most concise candidate was chosen.
     legend_ : matplotlib.legend.Legend or None
-        What the curves, the ring and the band are.
+        Legend of the curves, the ring and the band.
 
     See Also
     --------
@@ -140,8 +143,8 @@ class TradeoffDisplay:
         # The band belongs to the rule's own accuracy, which may be another score than the axis'.
         max_drop = getattr(rule, "max_drop", None)
         display = cls(
-            _mean_test_scores(search.cv_results_, accuracy, "accuracy"),
-            _mean_test_scores(search.cv_results_, sparseness, "sparseness"),
+            mean_test_scores(search.cv_results_, accuracy, _ADVICE.format("accuracy")),
+            mean_test_scores(search.cv_results_, sparseness, _ADVICE.format("sparseness")),
             params=search.cv_results_["params"],
             best_index=getattr(search, "best_index_", None),
             max_drop=max_drop if getattr(rule, "accuracy", None) == accuracy else None,
@@ -207,7 +210,7 @@ class TradeoffDisplay:
         )
 
     def _draw_curves(self, accuracy, sparseness, valid):
-        """Draw the curves and say in words what varies along them."""
+        """Draw the curves, and return a description of what varies along them."""
         import matplotlib
 
         along, curves = curves_of(self.params)
@@ -230,25 +233,15 @@ class TradeoffDisplay:
             facecolors="none",
             edgecolors=VERMILION,
             linewidths=2,
-            label=wrapped(f"chosen: {_as_text(self.params[self.best_index])}", width=40, lines=3),
+            label=wrapped(
+                f"chosen: {describe_params(self.params[self.best_index])}", width=40, lines=3
+            ),
             zorder=4,
         )
 
 
-def _mean_test_scores(cv_results, name, parameter):
-    """Mean test scores of all candidates, or what to do if the search has not this score."""
-    key = f"mean_test_{name}"
-    if key not in cv_results:
-        present = [key.removeprefix("mean_test_") for key in cv_results if "mean_test_" in key]
-        raise ValueError(
-            f"The search has no score {name!r}; it has {present}. Say which of them to draw with"
-            f" {parameter}=..., or give the search scoring={{{name!r}: ..., ...}}."
-        )
-    return np.asarray(cv_results[key], dtype=float)
-
-
 def curves_of(params):
-    """Sort candidates into curves along which one parameter varies.
+    """Group candidates into curves along which one parameter varies.
 
     Parameters
     ----------
@@ -257,10 +250,10 @@ def curves_of(params):
     Returns
     -------
     along : str or None
-        That parameter and its first and last value, in words; None if none varies.
+        Description of that parameter with its first and last value; None if none varies.
     curves : dict of str to ndarray of int, ndarray of float
-        For each curve what its candidates have in common, in words, their positions in order and
-        the sizes of their markers.
+        From a description of the common parameters of a curve to the positions of its candidates,
+        in order, and the sizes of their markers.
     """
     varying = _varying(params)
     along = _along(varying)
@@ -269,7 +262,7 @@ def curves_of(params):
     for position, candidate in enumerate(params):
         common = {k: v for k, v in candidate.items() if k in varying and k != along}
         rank = ranks.get(repr(candidate.get(along)), 0)
-        curves.setdefault(_as_text(common), []).append((rank, position))
+        curves.setdefault(describe_params(common), []).append((rank, position))
     sizes = np.linspace(_SMALLEST, _LARGEST, max(len(ranks), 2))
     for label, members in curves.items():
         order, positions = np.array(sorted(members)).T
@@ -281,7 +274,7 @@ def curves_of(params):
 
 
 def _varying(params):
-    """Names and sorted values of the parameters in which candidates differ."""
+    """Return the names and sorted values of the parameters in which candidates differ."""
     values = {}
     for candidate in params:
         for name, value in candidate.items():
@@ -295,28 +288,37 @@ def _varying(params):
 
 
 def _sorted(values):
-    """Numbers in ascending order, anything else as it comes."""
+    """Sort numbers; keep the order of any other values."""
     values = list(values)
     return sorted(values) if all(isinstance(value, Real) for value in values) else values
 
 
 def _along(varying):
-    """The parameter along which curves run: `epsilon`, otherwise the one with the most values."""
+    """Choose the parameter of the curves: `epsilon`, otherwise the one with the most values."""
     if not varying:
         return None
     return max(varying, key=lambda name: (_short(name) == "epsilon", len(varying[name])))
 
 
 def _short(name):
-    """A parameter without the names of the steps that it belongs to."""
+    """Remove the names of pipeline steps from a parameter name."""
     return name.rpartition("__")[2]
 
 
-def _as_text(params):
-    """Parameters and their values in words."""
+def describe_params(params):
+    """Format parameters and their values.
+
+    Parameters
+    ----------
+    params : dict
+
+    Returns
+    -------
+    str
+    """
     return ", ".join(f"{_short(name)} = {_value(value)}" for name, value in params.items())
 
 
 def _value(value):
-    """A value of a parameter in few characters."""
+    """Format the value of a parameter in few characters."""
     return f"{value:.3g}" if isinstance(value, Real) else str(value)

@@ -1,12 +1,13 @@
-"""The comparison of natural, regularized and adversarially trained models in one table."""
+"""Compare models by accuracy, robustness and conciseness in one table."""
 
 import numpy as np
-from sklearn.metrics import accuracy_score
+from sklearn.metrics import get_scorer
 
 from sklearn_advex._utils._frames import one_row_per_sample
 from sklearn_advex._utils._models import check_models, check_same_columns
 from sklearn_advex._utils._pipeline import last_step_of, transform_to_last_step
-from sklearn_advex.attribution import explain
+from sklearn_advex.attribution._explain import ExplainOptions, attribute_columns
+from sklearn_advex.attribution._robustness import adversarial_accuracy, is_linear
 from sklearn_advex.metrics import feature_value_impact, gini_index
 from sklearn_advex.report._statistics import bootstrap_interval, n_features_for_share
 
@@ -14,16 +15,16 @@ _SHARE = 0.9
 _CONFIDENCE_LEVEL = 0.95
 _N_RESAMPLES = 1000
 
-# The columns in their order. Two of them can hold pandas.NA.
+# The columns in their order, after the score and its drop; those of a nullable dtype can hold
+# pandas.NA.
 _DTYPES = {
-    "accuracy": "float64",
-    "AcDrop": "float64",
     "adversarial_accuracy": "Float64",
-    "Gini": "float64",
-    "dG": "float64",
-    "dG_low": "float64",
-    "dG_high": "float64",
+    "gini": "float64",
+    "gini_gain": "float64",
+    "gini_gain_low": "float64",
+    "gini_gain_high": "float64",
     "n_nonzero": "Int64",
+    "n_columns": "int64",
     "n_features_90": "int64",
 }
 
@@ -33,17 +34,18 @@ def conciseness_report(
     X,
     y,
     *,
-    reference="n",
+    reference=None,
     methods=("ig",),
+    accuracy="accuracy",
     epsilon=None,
     random_state=0,
     **explain_options,
 ):
-    r"""Compare models by what they give up in accuracy and gain in conciseness.
+    r"""Compare models by their loss of accuracy and their gain in conciseness.
 
-    One row per model and attribution method, like Table 1 of [1]_. The gain dG is the mean over the
-    rows of `X` of :math:`G(A(x)) - G(A^n(x))`, where G is the Gini index, A the attributions of the
-    model and :math:`A^n` those of the reference (eqs. 18 to 21).
+    One row per model and attribution method, like Table 1 of [1]_. The gain in sparseness is the
+    mean over the rows of `X` of :math:`G(A(x)) - G(A^n(x))`, where G is the Gini index, A the
+    attributions of the model and :math:`A^n` those of the reference (eqs. 18 to 21).
 
     Parameters
     ----------
@@ -53,14 +55,18 @@ def conciseness_report(
         Test rows, as the models predict on them.
     y : array-like of shape (n_samples,)
         Their true labels.
-    reference : str, default="n"
-        Which of `models` the others are compared with, usually the naturally trained one.
+    reference : str, default=None
+        Name of the model that the others are compared with, usually the naturally trained one; None
+        takes the first.
     methods : sequence of str, default=("ig",)
         Attribution methods, as for :func:`sklearn_advex.explain`.
+    accuracy : str or callable, default="accuracy"
+        Scikit-learn scorer of the predictions, by name or as ``scorer(model, X, y)``: for rare
+        classes "balanced_accuracy" or "roc_auc". Its columns have its name.
     epsilon : float, array-like of shape (n_features,) or dict, default=None
-        What the adversary of the adversarial accuracy may do, in the units of the columns that the
-        models themselves see (the encoded ones in a pipeline). None takes the `epsilon` that each
-        model was trained against, under which models for different ones cannot be compared.
+        Half-width of the change per feature that the adversary is allowed, in the units of the
+        columns that the models themselves see (the encoded ones in a pipeline). None takes the
+        `epsilon` that each model was trained against; pass a number to compare such models.
     random_state : int, default=0
         Seed of the bootstrap: the same seed gives the same interval.
     **explain_options : dict
@@ -74,20 +80,24 @@ def conciseness_report(
     report : pandas.DataFrame
         With a MultiIndex of the levels "model" and "method" and the columns
 
-        - accuracy: share of the rows that are predicted right.
-        - AcDrop: accuracy of the reference minus that of the model; negative where the model is
-          the better one.
-        - adversarial_accuracy: share of the rows that no allowed change can make wrong, exactly.
-          `pandas.NA` for a model without `adversarial_score`; the column is of dtype Float64.
-        - Gini: mean Gini index of the attributions.
-        - dG: mean gain in the Gini index over the reference.
-        - dG_low, dG_high: 95 % interval of dG, by the percentile bootstrap over the rows of `X`
-          (1000 resamples of the paired differences). It tells how dG varies with the test rows,
-          not with the training data.
+        - accuracy: share of the rows that are predicted right, or another score under its name.
+        - accuracy_drop: accuracy of the reference minus that of the model (AcDrop in [1]_);
+          negative if the model is the better one. "roc_auc_drop" and so on for another score.
+        - adversarial_accuracy: share of the rows that are predicted right after the worst allowed
+          change. Exact for linear models; for networks an upper bound, the accuracy under the
+          attack of their `adversarial_score`. `pandas.NA` for other models, and for models of
+          other libraries if `epsilon` is None; the column is of dtype Float64.
+        - gini: mean Gini index of the attributions.
+        - gini_gain: mean gain in the Gini index over the reference (dG in [1]_).
+        - gini_gain_low, gini_gain_high: 95 % interval of `gini_gain`, by the percentile bootstrap
+          over the rows of `X` (1000 resamples of the paired differences). It shows how the gain
+          varies with the test rows, not with the training data.
         - n_nonzero: number of features with a non-zero coefficient in any class, of those that the
           model itself sees. `pandas.NA` for a model without `coef_`; the column is of dtype Int64.
-        - n_features_90: how many columns of `explain(model, X)`, the ones of the largest impact
-          (mean absolute attribution) first, it takes to carry 90 % of all impact.
+        - n_columns: number of columns of `X` in use, those with a non-zero attribution in at least
+          one row. A column that a pipeline encodes in several counts once.
+        - n_features_90: number of columns of `explain(model, X)`, largest impact (mean absolute
+          attribution) first, that together carry 90 % of all impact.
 
     Raises
     ------
@@ -101,8 +111,8 @@ def conciseness_report(
 
     See Also
     --------
-    style_report : The table in HTML, to be read.
-    sklearn_advex.plotting.SparsenessGainDisplay : How the gain varies over the rows.
+    style_report : The table in HTML.
+    sklearn_advex.plotting.SparsenessGainDisplay : The gain of each row.
 
     References
     ----------
@@ -123,7 +133,7 @@ def conciseness_report(
     ... }
     >>> models = {name: model.fit(X, y) for name, model in models.items()}
     >>> report = conciseness_report(models, X, y, epsilon=0.1)
-    >>> bool(report.loc[("a", "ig"), "dG_low"] > 0.1)
+    >>> bool(report.loc[("a", "ig"), "gini_gain_low"] > 0.1)
     True
     """
     import pandas as pd
@@ -132,54 +142,79 @@ def conciseness_report(
     if not methods:
         raise ValueError("methods is empty: give it at least one attribution method, such as 'ig'.")
     check_models(models, reference)
-    of_model = {name: _describe_model(model, X, y, epsilon) for name, model in models.items()}
+    reference = next(iter(models)) if reference is None else reference
+    score_name, scorer = _resolve_scorer(accuracy)
+    score = {name: float(scorer(model, X, y)) for name, model in models.items()}
     rows = {}
     for method in methods:
-        options = {"y": y, "method": method, **explain_options}
-        encoded = _attributions(models, X, reference, options)
-        gini = {name: gini_index(attributions) for name, attributions in encoded.items()}
-        for name, model in models.items():
-            gain = gini[name] - gini[reference]
-            low, high = bootstrap_interval(gain, _N_RESAMPLES, _CONFIDENCE_LEVEL, random_state)
-            columns = encoded[name]
-            if last_step_of(model) is not model:
-                columns = one_row_per_sample(explain(model, X, **options))
-            impact = feature_value_impact(columns)
-            rows[name, method] = of_model[name] | {
-                "AcDrop": of_model[reference]["accuracy"] - of_model[name]["accuracy"],
-                "Gini": gini[name].mean(),
-                "dG": gain.mean(),
-                "dG_low": low,
-                "dG_high": high,
-                "n_features_90": n_features_for_share(impact, _SHARE),
-            }
+        options = {"method": method, **explain_options}
+        of_explanations = _describe_explanations(models, X, y, reference, options, random_state)
+        for name, row in of_explanations.items():
+            drop = {score_name: score[name], f"{score_name}_drop": score[reference] - score[name]}
+            rows[name, method] = drop | row
+    of_model = {name: _describe_model(model, X, y, epsilon) for name, model in models.items()}
     index = pd.MultiIndex.from_product([models, methods], names=["model", "method"])
-    return pd.DataFrame([rows[key] for key in index], index=index).astype(_DTYPES)[list(_DTYPES)]
+    columns = [score_name, f"{score_name}_drop", *_DTYPES]
+    table = pd.DataFrame([rows[key] | of_model[key[0]] for key in index], index=index)
+    return table.astype(dict.fromkeys(columns[:2], "float64") | _DTYPES)[columns]
+
+
+def _resolve_scorer(accuracy):
+    """Return the name of a scorer and the scorer."""
+    if isinstance(accuracy, str):
+        return accuracy, get_scorer(accuracy)
+    if not callable(accuracy):
+        raise TypeError(
+            "accuracy must be the name of a scikit-learn scorer or a callable"
+            f" scorer(model, X, y), got {accuracy!r}."
+        )
+    name = getattr(accuracy, "__name__", "score")
+    return f"{name}_score" if name in _DTYPES else name, accuracy
 
 
 def _describe_model(model, X, y, epsilon):
-    """What the table says about a model whatever the attribution method."""
+    """Compute the columns of a model that do not depend on the attribution method."""
     import pandas as pd
 
     last_step, X_encoded = transform_to_last_step(model, X)
-    adversarial_accuracy = n_nonzero = pd.NA
+    accuracy = n_nonzero = pd.NA
     if hasattr(last_step, "adversarial_score"):
-        adversarial_accuracy = last_step.adversarial_score(X_encoded, y, epsilon=epsilon)
+        accuracy = last_step.adversarial_score(X_encoded, y, epsilon=epsilon)
+    elif epsilon is not None and is_linear(last_step):
+        accuracy = adversarial_accuracy(last_step, X_encoded, y, epsilon=epsilon)
     if hasattr(last_step, "coef_"):
         n_nonzero = np.unique(last_step.coef_.nonzero()[-1]).size
-    return {
-        "accuracy": accuracy_score(y, last_step.predict(X_encoded)),
-        "adversarial_accuracy": adversarial_accuracy,
-        "n_nonzero": n_nonzero,
-    }
+    return {"adversarial_accuracy": accuracy, "n_nonzero": n_nonzero}
 
 
-def _attributions(models, X, reference, options):
-    """Attributions of each model to the columns that it sees itself."""
-    of_model = {
-        name: one_row_per_sample(explain(model, X, **{"groups": None} | options))
+def _describe_explanations(models, X, y, reference, options, random_state):
+    """Compute the columns of all models that depend on the attribution method."""
+    encoded = {
+        name: _attributions(model, X, y, {"groups": None} | options)
         for name, model in models.items()
     }
-    n_columns = {name: attributions.shape[1] for name, attributions in of_model.items()}
-    check_same_columns(n_columns, reference)
-    return of_model
+    check_same_columns({name: values.shape[1] for name, values in encoded.items()}, reference)
+    gini = {name: gini_index(values) for name, values in encoded.items()}
+    rows = {}
+    for name, model in models.items():
+        gain = gini[name] - gini[reference]
+        low, high = bootstrap_interval(gain, _N_RESAMPLES, _CONFIDENCE_LEVEL, random_state)
+        columns = encoded[name]
+        if last_step_of(model) is not model:
+            columns = _attributions(model, X, y, options)
+        impact = feature_value_impact(columns)
+        rows[name] = {
+            "gini": gini[name].mean(),
+            "gini_gain": gain.mean(),
+            "gini_gain_low": low,
+            "gini_gain_high": high,
+            "n_columns": np.count_nonzero(impact),
+            "n_features_90": n_features_for_share(impact, _SHARE),
+        }
+    return rows
+
+
+def _attributions(model, X, y, options):
+    """Attribute a model's predictions, as an array or sparse matrix of a row per sample."""
+    # Not `explain`: a frame needs names that differ, which encoded columns may not have.
+    return one_row_per_sample(attribute_columns(model, X, y, ExplainOptions(**options)).values)

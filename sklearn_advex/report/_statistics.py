@@ -1,19 +1,22 @@
-"""Numbers of the comparison table that are functions of arrays alone."""
+"""Statistics of the comparison table, as functions of arrays."""
 
 import numpy as np
 
-# A share of exactly the asked size must not need one more feature because of a rounding error.
+# Slack on the share: features that carry exactly the share must suffice despite rounding errors.
 _ROUNDING = 1e-12
 
 
 def bootstrap_interval(values, n_resamples, confidence_level, random_state):
-    """Percentile bootstrap interval of the mean.
+    """Compute the percentile bootstrap interval of the mean.
+
+    It equals :func:`scipy.stats.bootstrap`, which needs at least two values and calls its random
+    state by another name from version to version.
 
     Parameters
     ----------
     values : ndarray of shape (n_samples,)
     n_resamples : int
-        How many samples of the same size are drawn with replacement.
+        Number of samples of the same size that are drawn with replacement.
     confidence_level : float
         In (0, 1).
     random_state : int
@@ -32,7 +35,7 @@ def bootstrap_interval(values, n_resamples, confidence_level, random_state):
 
 
 def n_features_for_share(impact, share):
-    """Count the features that it takes to carry a share of all impact, the largest ones first.
+    """Count the features, largest impact first, that together carry a share of all impact.
 
     Parameters
     ----------

@@ -1,24 +1,23 @@
-"""The comparison table as HTML that can be read by people."""
+"""Format the comparison table as HTML."""
 
 from html import escape
 
 import numpy as np
 
-# With "z" what rounds to zero has no sign.
+# "z" removes the sign of numbers that round to zero.
 _PERCENT = "{:z.1%}".format
 _NUMBER = "{:z.3f}".format
 _SIGNED = "{:+z.3f}".format
 _COUNT = "{:d}".format
 _MISSING = "\N{EN DASH}"
 
-# Column of the report: its heading, its format, and what makes a value the best.
+# Columns of the report after the score and its drop: heading, format, and the best of values.
 _COLUMNS = {
-    "accuracy": ("Accuracy", _PERCENT, max),
-    "AcDrop": ("AcDrop", _PERCENT, None),
     "adversarial_accuracy": ("Adversarial accuracy", _PERCENT, max),
-    "Gini": ("Gini", _NUMBER, max),
-    "dG": ("dG (95\N{NO-BREAK SPACE}% interval)", _SIGNED, None),
+    "gini": ("Gini", _NUMBER, max),
+    "gini_gain": ("Gini gain (95\N{NO-BREAK SPACE}% interval)", _SIGNED, None),
     "n_nonzero": ("Non-zero coefficients", _COUNT, min),
+    "n_columns": ("Columns in use", _COUNT, min),
     "n_features_90": ("Features for 90\N{NO-BREAK SPACE}%", _COUNT, min),
 }
 
@@ -49,10 +48,13 @@ _TABLE = [
 ]
 
 _CAPTION = (
-    "AcDrop: accuracy given up against the reference model. Gini: how concentrated the attributions"
-    " of a prediction are, from 0 to 1. dG: its gain over the reference model. Features for 90 %:"
-    " how many carry that share of all attribution. The best values are in bold."
+    "{score} drop: loss against the reference model. Gini: sparseness of the"
+    " attributions of a prediction, from 0 to 1. Gini gain: its gain over the reference model."
+    " Features for 90 %: number of features that carry this share of all attribution. The best"
+    " values are in bold."
 )
+
+_INTERVAL = ("gini_gain_low", "gini_gain_high")
 
 
 def style_report(report, *, caption=None):
@@ -63,15 +65,14 @@ def style_report(report, *, caption=None):
     report : pandas.DataFrame
         As returned by :func:`conciseness_report`, or some of its rows.
     caption : str, default=None
-        Text above the table, not interpreted as HTML; None says what is marked and what the
-        columns mean.
+        Text above the table, not interpreted as HTML; None explains the columns and the marks.
 
     Returns
     -------
     pandas.io.formats.style.Styler
         Notebooks show it as a table; ``.to_html()`` returns it as text. In each column and for each
         method the best values are in bold on a tinted ground: the highest accuracies and Gini
-        indices, the lowest counts. Rows that only differ by rounding are not told apart.
+        indices, the lowest counts. Values that are equal after rounding are all marked.
 
     Raises
     ------
@@ -82,35 +83,46 @@ def style_report(report, *, caption=None):
     --------
     conciseness_report : The numbers.
     """
-    missing = [name for name in (*_COLUMNS, "dG_low", "dG_high") if name not in report.columns]
+    missing = [name for name in (*_COLUMNS, *_INTERVAL) if name not in report.columns]
     if missing:
         raise ValueError(
             f"report has no column {', '.join(missing)}: pass what conciseness_report returned."
         )
-    marks = np.where(_is_best(report), _BEST, "")
-    styler = _as_text(report).style.format_index(escape="html").hide(names=True)
+    columns = _columns(report)
+    marks = np.where(_is_best(report, columns), _BEST, "")
+    styler = _as_text(report, columns).style.format_index(escape="html").hide(names=True)
     styler = styler.apply(lambda _: marks, axis=None).set_table_styles(_TABLE)
-    return styler.set_caption(escape(_CAPTION if caption is None else caption))
+    default = _CAPTION.format(score=next(iter(columns.values()))[0])
+    return styler.set_caption(escape(default if caption is None else caption))
 
 
-def _as_text(report):
-    """The table under its headings, with every number as people read it."""
-    text = report[list(_COLUMNS)].astype(object)
-    for name, (_, style, _) in _COLUMNS.items():
-        text[name] = report[name].map(style, na_action="ignore").astype(object).fillna(_MISSING)
-    low, high = report["dG_low"].map(_NUMBER), report["dG_high"].map(_NUMBER)
-    text["dG"] += " [" + low + ", " + high + "]"
+def _columns(report):
+    """Return heading, format and best value of each column that is shown."""
+    score = report.columns[0]
+    heading = score.replace("_", " ").capitalize()
+    style = _PERCENT if "accuracy" in score else _NUMBER
+    of_score = {score: (heading, style, max), f"{score}_drop": (f"{heading} drop", style, None)}
+    return of_score | _COLUMNS
+
+
+def _as_text(report, columns):
+    """Format all numbers of the table as text, under its headings."""
+    text = report[list(columns)].astype(object)
+    for name, (_, style, _) in columns.items():
+        text[name] = report[name].astype(object).map(style, na_action="ignore").fillna(_MISSING)
+    low, high = (report[name].map(_NUMBER) for name in _INTERVAL)
+    text["gini_gain"] += " [" + low + ", " + high + "]"
     text = text.map(lambda number: number.replace("-", "\N{MINUS SIGN}"))
-    return text.set_axis([heading for heading, _, _ in _COLUMNS.values()], axis="columns")
+    return text.set_axis([heading for heading, _, _ in columns.values()], axis="columns")
 
 
-def _is_best(report):
-    """Where the best values of each method stand, as an array of bool."""
-    best = report[list(_COLUMNS)].notna() & False
-    for name, (_, style, choose) in _COLUMNS.items():
+def _is_best(report, columns):
+    """Return an array of bool that marks the best values of each method."""
+    best = report[list(columns)].notna() & False
+    for name, (_, style, choose) in columns.items():
         if choose is None:
             continue
-        for _, values in report[name].dropna().groupby(level="method"):
+        for _, values in report[name].astype(object).dropna().groupby(level="method"):
             shown = values.map(style)
             best.loc[shown.index, name] = shown == style(choose(values))
     return best.to_numpy()

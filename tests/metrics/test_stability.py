@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sklearn_advex._utils._slopes import softplus_slope
+from sklearn_advex._utils._divided_differences import softplus_divided_difference
 from sklearn_advex.metrics import adversarial_loss_increase, attribution_change
 
 scores = st.floats(-600, 600) | st.floats(-1, 1) | st.floats(-1e-300, 1e-300)
@@ -27,15 +27,15 @@ def test_slope_of_softplus_against_exact_arithmetic(a, b):
         x, y = Decimal(a), Decimal(b)
         slope = 1 / (1 + (-x).exp()) if a == b else (exact_loss(x) - exact_loss(y)) / (x - y)
         expected = float(slope)
-    assert softplus_slope(a, b) == pytest.approx(expected, rel=4e-15, abs=0.0)
-    assert softplus_slope(b, a) == softplus_slope(a, b)
+    assert softplus_divided_difference(a, b) == pytest.approx(expected, rel=4e-15, abs=0.0)
+    assert softplus_divided_difference(b, a) == softplus_divided_difference(a, b)
 
 
 def test_slope_of_softplus_far_out():
     far = np.array([800.0, 1e5, 1e300])
-    np.testing.assert_array_equal(softplus_slope(far, far), 1.0)
-    np.testing.assert_array_equal(softplus_slope(-far, -far), 0.0)
-    np.testing.assert_allclose(softplus_slope(far, -far), 0.5, rtol=1e-15)
+    np.testing.assert_array_equal(softplus_divided_difference(far, far), 1.0)
+    np.testing.assert_array_equal(softplus_divided_difference(-far, -far), 0.0)
+    np.testing.assert_allclose(softplus_divided_difference(far, -far), 0.5, rtol=1e-15)
 
 
 @given(st.floats(-500, 500), st.floats(0, 100))

@@ -5,15 +5,23 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
+from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_breast_cancer
+from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.model_selection import (
+    GridSearchCV,
+    LearningCurveDisplay,
+    StratifiedKFold,
+    cross_validate,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC, LinearSVC
+from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_advex.attribution import attribution_stability, explain
 from sklearn_advex.linear_model import AdversarialLogisticRegression
@@ -23,8 +31,10 @@ from sklearn_advex.model_selection import (
     gini_scorer,
     make_adversarial_accuracy_scorer,
     make_gini_scorer,
+    make_n_features_scorer,
     make_stability_scorer,
     most_concise,
+    n_features_scorer,
     stability_scorer,
 )
 
@@ -195,8 +205,13 @@ def test_adversarial_accuracy_is_that_on_the_worst_rows(cancer, epsilon):
 
 
 def test_adversarial_accuracy_of_other_models(cancer, pipeline):
-    with pytest.raises(TypeError, match="LogisticRegression has no adversarial_score method"):
-        adversarial_accuracy_scorer(pipeline, *cancer)
+    X, y = cancer
+    assert 0 < make_adversarial_accuracy_scorer(epsilon=0.2)(pipeline, X, y) < pipeline.score(X, y)
+    with pytest.raises(ValueError, match="epsilon_ of a model, and LogisticRegression has none"):
+        adversarial_accuracy_scorer(pipeline, X, y)
+    trees = DecisionTreeClassifier().fit(X, y)
+    with pytest.raises(TypeError, match=r"DecisionTreeClassifier .* no adversarial_score"):
+        adversarial_accuracy_scorer(trees, X, y)
 
 
 @pytest.mark.parametrize(
@@ -206,6 +221,7 @@ def test_adversarial_accuracy_of_other_models(cancer, pipeline):
         make_gini_scorer(output="logit", target=1, baseline=0.5, max_samples=7),
         adversarial_accuracy_scorer,
         make_adversarial_accuracy_scorer(epsilon=0.3),
+        n_features_scorer,
     ],
 )
 def test_pickling_and_repr(scorer):
@@ -336,3 +352,151 @@ def test_all_scores_together_on_spambase(openml):
     assert scores["mean_test_stability"].is_monotonic_increasing
     assert (scores["mean_test_stability"] < 0).all()
     assert scores["mean_test_adversarial_accuracy"][1] > scores["mean_test_adversarial_accuracy"][0]
+
+
+@pytest.fixture(scope="module")
+def colors():
+    """A table of a word and two numbers, and two classes that depend on the word and one number."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "color": rng.choice(["red", "green", "blue"], 300),
+            "size": rng.normal(size=300),
+            "noise": rng.normal(size=300),
+        }
+    )
+    y = np.where(3 * (frame["color"] == "red") + frame["size"] > 1, "yes", "no")
+    return frame, y
+
+
+def encoded(*last_steps):
+    encoder = make_column_transformer(
+        (OneHotEncoder(), ["color"]), (StandardScaler(), ["size", "noise"])
+    )
+    return make_pipeline(encoder, *last_steps)
+
+
+def test_n_features_counts_columns_of_the_table(colors):
+    X, y = colors
+    model = encoded(AdversarialLogisticRegression(0.1, alpha=0.02, l1_ratio=1)).fit(X, y)
+    coef = model[-1].coef_[0]
+    assert np.count_nonzero(coef[:3]) >= 1
+    assert coef[3] != 0
+    assert coef[4] == 0  # noise
+    score = n_features_scorer(model, X, y)
+    assert type(score) is float
+    assert score == -2
+    in_encoded_columns = make_n_features_scorer(groups=None)
+    assert in_encoded_columns(model, X) == -np.count_nonzero(coef)
+    # One weight of a column decides, however many rows it is 0 in.
+    model[-1].coef_ = np.array([[0.0, 0.0, 1.0, 0.0, 0.0]])
+    assert n_features_scorer(model, X) == -1
+    assert n_features_scorer(model, X[X["color"] == "blue"]) == 0
+    model[-1].coef_ *= 0
+    assert n_features_scorer(model, X) == 0
+
+
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+def test_n_features_of_scores_and_sparse_rows(container):
+    X = np.array([[1.0, 0.0, 2.0], [0.0, 0.0, 1.0], [3.0, 0.0, 0.0], [1.0, 0.0, 5.0]])
+    model = LinearSVC().fit(X, [0, 1, 0, 1])
+    assert n_features_scorer(model, container(X)) == -2
+    assert make_n_features_scorer(max_samples=1)(model, container(X[1:])) == -1
+
+
+def test_a_search_takes_the_fewest_columns(colors):
+    X, y = colors
+    search = GridSearchCV(
+        encoded(AdversarialLogisticRegression(alpha=1e-3, l1_ratio=1)),
+        {"adversariallogisticregression__epsilon": [0.0, 0.1, 0.2]},
+        scoring={"accuracy": "accuracy", "n_features": n_features_scorer},
+        refit=most_concise(max_drop=0.05, sparseness="n_features"),
+        cv=3,
+    ).fit(X, y)
+    counts = -search.cv_results_["mean_test_n_features"]
+    allowed = search.cv_results_["mean_test_accuracy"] >= (
+        search.cv_results_["mean_test_accuracy"].max() - 0.05
+    )
+    assert counts[search.best_index_] == counts[allowed].min() < counts[0]
+
+
+SCORERS = {
+    "gini": gini_scorer,
+    "n_features": n_features_scorer,
+    "adversarial_accuracy": make_adversarial_accuracy_scorer(epsilon=0.3),
+    "stability": make_stability_scorer(epsilon=0.3),
+}
+
+
+@pytest.fixture(scope="module")
+def uneven():
+    """Rows of two laws, of which the weights leave out the second one."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(120, 3))
+    X[60:] += 2.0
+    y = np.arange(120) % 2
+    X[:, 0] += y
+    X[:60, 2] = 0.0
+    weight = np.r_[np.repeat([1.0, 3.0], 30), np.zeros(60)]
+    return X, y, weight
+
+
+@pytest.mark.parametrize("name", SCORERS)
+def test_weights_are_numbers_of_copies(name, uneven):
+    X, y, weight = uneven
+    model = AdversarialLogisticRegression(0, alpha=0.1).fit(X, y)
+    copies = np.repeat(np.arange(len(X)), weight.astype(int))
+    expected = SCORERS[name](model, X[copies], y[copies])
+    assert SCORERS[name](model, X, y, sample_weight=weight) == pytest.approx(expected, rel=1e-12)
+    assert SCORERS[name](model, X, y) != pytest.approx(expected, rel=1e-3)
+
+
+def test_a_search_with_several_scorers_takes_weights(uneven):
+    X, y, weight = uneven
+    order = np.random.default_rng(1).permutation(len(X))
+    X, y, weight = X[order], y[order], weight[order]
+    search = GridSearchCV(
+        AdversarialLogisticRegression(),
+        {"epsilon": [0.1, 0.2]},
+        scoring={"accuracy": "accuracy", **SCORERS},
+        refit=most_concise(),
+        cv=2,
+    ).fit(X, y, sample_weight=weight)
+    train, test = next(StratifiedKFold(2).split(X, y))
+    model = AdversarialLogisticRegression(0.1).fit(X[train], y[train], weight[train])
+    for name, scorer in SCORERS.items():
+        expected = scorer(model, X[test], y[test], sample_weight=weight[test])
+        assert search.cv_results_[f"split0_test_{name}"][0] == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", SCORERS)
+def test_weights_by_metadata_routing(name, uneven):
+    X, y, weight = uneven
+    scorer = pickle.loads(pickle.dumps(SCORERS[name]))
+    model = AdversarialLogisticRegression(0, alpha=0.1)
+    folds = 2 * [(np.arange(120), np.arange(120))]
+    options = {"cv": folds, "error_score": "raise", "params": {"sample_weight": weight}}
+    with config_context(enable_metadata_routing=True):
+        model.set_fit_request(sample_weight=False)
+        with pytest.raises(UnsetMetadataPassedError, match="sample_weight"):
+            cross_validate(model, X, y, scoring=scorer, **options)
+        scorer.set_score_request(sample_weight=True)
+        scores = cross_validate(model, X, y, scoring={name: scorer}, **options)[f"test_{name}"]
+    fitted = model.fit(X, y)
+    assert scores[1] == SCORERS[name](fitted, X, y, sample_weight=weight)
+    assert scores[1] != SCORERS[name](fitted, X, y)
+    with pytest.raises(RuntimeError, match="when metadata routing is enabled"):
+        scorer.set_score_request(sample_weight=True)
+
+
+def test_scorers_have_names(cancer):
+    names = [scorer.__name__ for scorer in SCORERS.values()]
+    assert names == list(SCORERS)
+    display = LearningCurveDisplay.from_estimator(
+        make_pipeline(StandardScaler(), LogisticRegression()),
+        *cancer,
+        scoring=gini_scorer,
+        cv=2,
+        train_sizes=[0.5, 1.0],
+    )
+    assert display.score_name == "Gini"

@@ -8,6 +8,7 @@ from matplotlib.artist import Artist
 from sklearn_advex.plotting import (
     AttributionDisplay,
     FeatureImpactDisplay,
+    FrontierDisplay,
     PathDisplay,
     SparsenessGainDisplay,
     TradeoffDisplay,
@@ -21,6 +22,8 @@ MAKERS = {
     "impacts": (FeatureImpactDisplay.from_estimators, ("models", "X")),
     "gains": (SparsenessGainDisplay.from_estimators, ("models", "X")),
     "tradeoff": (TradeoffDisplay.from_search, ("search",)),
+    "frontier": (FrontierDisplay.from_search, ("path_model_alone",)),
+    "frontiers": (FrontierDisplay.from_paths, ("paths", "X", "y")),
     "path": (PathDisplay.from_estimator, ("path_model",)),
 }
 EXPLAINING = ["attribution", "impact", "impacts", "gains"]
@@ -29,9 +32,12 @@ COMPARING = ["impacts", "gains"]
 
 @pytest.fixture
 def arguments(models, table, search, path_model):
-    X, _ = table
+    X, y = table
     return {
         "model": models["n"],
+        "path_model_alone": path_model[-1],
+        "paths": {"several": list(models.values()), "one": [models["n"]]},
+        "y": y,
         "models": models,
         "X": X,
         "row": X.iloc[[0]],
@@ -116,7 +122,7 @@ def test_nothing_is_cut_off(make, models):
 
 
 @pytest.mark.parametrize("make", MAKERS, indirect=True)
-def test_without_matplotlib(make, monkeypatch):
+def test_without_matplotlib(make, arguments, monkeypatch):
     display = make()
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     message = rf"{make.owner.__name__} needs matplotlib.*sklearn-advex\[plot\]"
@@ -124,7 +130,7 @@ def test_without_matplotlib(make, monkeypatch):
         display.plot()
     # Before the work is done, not after it.
     with pytest.raises(ImportError, match=message):
-        make(replace=dict.fromkeys(["model", "models", "X", "row", "search", "path_model"]))
+        make(replace=dict.fromkeys(arguments))
 
 
 @pytest.mark.parametrize("make", EXPLAINING, indirect=True)

@@ -31,7 +31,7 @@ def test_labels_name_the_models_and_the_reference():
     display = SparsenessGainDisplay({"l": [0.1, 0.3], "a": [-0.5, 0.0]}, reference="plain").plot()
     labels = [label.get_text() for label in display.ax_.get_xticklabels()]
     assert labels == ["l\nmean +0.200", "a\nmean \N{MINUS SIGN}0.250"]
-    assert display.ax_.get_ylabel() == "dG: gain in Gini index over plain"
+    assert display.ax_.get_ylabel() == "gain in Gini index over plain"
 
 
 def test_any_model_can_be_the_reference(models, table):

@@ -5,22 +5,25 @@ from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_breast_cancer
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import get_scorer, log_loss
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sklearn_advex import AdversarialLogisticRegression, explain
 from sklearn_advex.metrics import gini_index
+from sklearn_advex.model_selection import make_adversarial_accuracy_scorer
 from sklearn_advex.report import conciseness_report
 
 COLUMNS = [
     "accuracy",
-    "AcDrop",
+    "accuracy_drop",
     "adversarial_accuracy",
-    "Gini",
-    "dG",
-    "dG_low",
-    "dG_high",
+    "gini",
+    "gini_gain",
+    "gini_gain_low",
+    "gini_gain_high",
     "n_nonzero",
+    "n_columns",
     "n_features_90",
 ]
 
@@ -52,14 +55,14 @@ def test_every_column_by_its_definition(models, data):
     gain = gini_index(A) - gini_index(A_n)
     row = report.loc[("a", "ig")]
     assert row["accuracy"] == models["a"].score(X, y)
-    assert row["AcDrop"] == models["n"].score(X, y) - models["a"].score(X, y)
+    assert row["accuracy_drop"] == models["n"].score(X, y) - models["a"].score(X, y)
     margin = np.where(y == 1, 1, -1) * model.decision_function(scaled)
     worst = margin - 0.1 * np.abs(model.coef_).sum()
     assert row["adversarial_accuracy"] == pytest.approx((worst > 0).mean())
-    assert row["Gini"] == pytest.approx(gini_index(A).mean())
-    assert row["dG"] == pytest.approx(gain.mean())
-    assert row["dG_low"] < row["dG"] < row["dG_high"]
-    assert row["dG_high"] - row["dG_low"] == pytest.approx(
+    assert row["gini"] == pytest.approx(gini_index(A).mean())
+    assert row["gini_gain"] == pytest.approx(gain.mean())
+    assert row["gini_gain_low"] < row["gini_gain"] < row["gini_gain_high"]
+    assert row["gini_gain_high"] - row["gini_gain_low"] == pytest.approx(
         2 * 1.96 * gain.std() / np.sqrt(len(X)), rel=0.1
     )
     assert row["n_nonzero"] == np.count_nonzero(model.coef_) < 15
@@ -71,7 +74,14 @@ def test_every_column_by_its_definition(models, data):
 def test_the_reference_gains_and_gives_up_nothing(models, data):
     for reference in models:
         row = conciseness_report(models, *data, reference=reference).loc[(reference, "ig")]
-        assert (row[["AcDrop", "dG", "dG_low", "dG_high"]] == 0).all()
+        assert (row[["accuracy_drop", "gini_gain", "gini_gain_low", "gini_gain_high"]] == 0).all()
+
+
+def test_the_reference_is_the_first_model(models, data):
+    reordered = {name: models[name] for name in ("a", "sklearn", "n")}
+    pd.testing.assert_frame_equal(
+        conciseness_report(reordered, *data), conciseness_report(reordered, *data, reference="a")
+    )
 
 
 def test_what_a_model_cannot_say_is_na(models, data):
@@ -82,6 +92,7 @@ def test_what_a_model_cannot_say_is_na(models, data):
         **dict.fromkeys(COLUMNS, "float64"),
         "adversarial_accuracy": "Float64",
         "n_nonzero": "Int64",
+        "n_columns": "int64",
         "n_features_90": "int64",
     }
     only = conciseness_report({"n": models["n"]}, *data)
@@ -101,17 +112,42 @@ def test_epsilon_of_the_adversary(models, data):
 def test_same_seed_same_interval(models, data):
     reports = [conciseness_report(models, *data, random_state=seed) for seed in (0, 0, 1)]
     pd.testing.assert_frame_equal(reports[0], reports[1])
-    assert reports[0].loc[("a", "ig"), "dG_low"] != reports[2].loc[("a", "ig"), "dG_low"]
+    first, _, other = (report.loc[("a", "ig"), "gini_gain_low"] for report in reports)
+    assert first != other
 
 
 def test_options_of_explain_are_passed_on(models, data):
     X, y = data
     report = conciseness_report(models, X, y, output="logit")
     A = explain(models["a"], X, output="logit")
-    assert report.loc[("a", "ig"), "Gini"] == pytest.approx(gini_index(A).mean())
+    assert report.loc[("a", "ig"), "gini"] == pytest.approx(gini_index(A).mean())
     with_labels = conciseness_report({"n": models["n"]}, X, y, target="true")
     A = explain(models["n"], X, y, target="true")
-    assert with_labels.loc[("n", "ig"), "Gini"] == pytest.approx(gini_index(A).mean())
+    assert with_labels.loc[("n", "ig"), "gini"] == pytest.approx(gini_index(A).mean())
+
+
+def negative_log_loss(model, X, y):
+    return -log_loss(y, model.predict_proba(X))
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "name"), [("roc_auc", "roc_auc"), (negative_log_loss, "negative_log_loss")]
+)
+def test_another_score(models, data, accuracy, name):
+    models = {key: models[key] for key in ("n", "a")}
+    report = conciseness_report(models, *data, accuracy=accuracy)
+    assert list(report.columns[:2]) == [name, f"{name}_drop"]
+    scores = [get_scorer(accuracy)(model, *data) for model in models.values()]
+    assert report[name].tolist() == scores
+    assert report[f"{name}_drop"].tolist() == [0.0, scores[0] - scores[1]]
+
+
+def test_a_score_that_the_table_has_already(models, data):
+    scorer = make_adversarial_accuracy_scorer(epsilon=0.2)
+    report = conciseness_report({"a": models["a"]}, *data, accuracy=scorer, epsilon=0.1)
+    row = report.loc[("a", "ig")]
+    assert row["adversarial_accuracy_score"] == scorer(models["a"], *data)
+    assert row["adversarial_accuracy"] > row["adversarial_accuracy_score"]
 
 
 def test_several_classes_and_arrays():
@@ -131,8 +167,8 @@ def test_counts_of_a_model_without_features(data):
     X, y = data
     with pytest.warns(UserWarning, match="All coefficients are 0"):
         nothing = AdversarialLogisticRegression(epsilon=1e6).fit(X, y)
-    row = conciseness_report({"nothing": nothing}, X, y, reference="nothing").iloc[0]
-    assert row["n_nonzero"] == row["n_features_90"] == row["Gini"] == 0
+    row = conciseness_report({"nothing": nothing}, X, y, epsilon=None).iloc[0]
+    assert row["n_nonzero"] == row["n_columns"] == row["n_features_90"] == row["gini"] == 0
 
 
 def test_gini_of_encoded_columns_counts_of_original_ones():
@@ -144,13 +180,16 @@ def test_gini_of_encoded_columns_counts_of_original_ones():
     row = conciseness_report(models, X, y).iloc[0]
     encoded = explain(models["n"], X, groups=None)
     assert encoded.shape[1] == 8
-    assert row["Gini"] == pytest.approx(gini_index(encoded).mean())
+    assert row["gini"] == pytest.approx(gini_index(encoded).mean())
     assert row["n_features_90"] == 1
+    assert row["n_nonzero"] == 8
+    assert row["n_columns"] == 2
     original = conciseness_report(models, X, y, groups="auto").iloc[0]
-    assert original["Gini"] == pytest.approx(gini_index(explain(models["n"], X)).mean())
+    assert original["gini"] == pytest.approx(gini_index(explain(models["n"], X)).mean())
     finest = conciseness_report(models, X, y, groups=None).iloc[0]
-    assert finest["Gini"] == row["Gini"]
+    assert finest["gini"] == row["gini"]
     assert finest["n_features_90"] > 1
+    assert finest["n_columns"] == 8
     few = make_column_transformer((StandardScaler(), ["size"]))
     models["few"] = make_pipeline(few, LogisticRegression()).fit(X, y)
     with pytest.raises(ValueError, match="'few' sees 1 columns and the reference 'n' 8"):
@@ -166,6 +205,8 @@ def test_gini_of_encoded_columns_counts_of_original_ones():
         ({"reference": "natural"}, ValueError, r"reference='natural' is not among .*'n', 'a'"),
         ({"methods": ()}, ValueError, "methods is empty"),
         ({"methods": "guess"}, ValueError, "method='guess' is unknown"),
+        ({"accuracy": 0.9}, TypeError, "accuracy must be the name of a scikit-learn scorer"),
+        ({"accuracy": "guess"}, ValueError, "'guess' is not a valid scoring value"),
         ({"output": "guess"}, ValueError, "output='guess' is unknown"),
         (
             {"models": {"n": make_pipeline(StandardScaler(), LogisticRegression())}},

@@ -41,13 +41,14 @@ def report():
     return pd.DataFrame(
         {
             "accuracy": [0.95, 0.9403, 0.9501],
-            "AcDrop": [0.0, 0.0097, -0.0001],
+            "accuracy_drop": [0.0, 0.0097, -0.0001],
             "adversarial_accuracy": pd.array([0.5, 0.75, pd.NA], dtype="Float64"),
-            "Gini": [0.5, 0.7004, 0.7001],
-            "dG": [0.0, 0.2004, -0.1],
-            "dG_low": [0.0, 0.19, -0.2],
-            "dG_high": [0.0, 0.21, 0.05],
+            "gini": [0.5, 0.7004, 0.7001],
+            "gini_gain": [0.0, 0.2004, -0.1],
+            "gini_gain_low": [0.0, 0.19, -0.2],
+            "gini_gain_high": [0.0, 0.21, 0.05],
             "n_nonzero": pd.array([30, 8, pd.NA], dtype="Int64"),
+            "n_columns": [4, 3, 5],
             "n_features_90": [20, 5, 7],
         },
         index=pd.MultiIndex.from_tuples(
@@ -62,18 +63,20 @@ def test_numbers_as_people_read_them(report):
         "",
         "",
         "Accuracy",
-        "AcDrop",
+        "Accuracy drop",
         "Adversarial accuracy",
         "Gini",
-        "dG (95\xa0% interval)",
+        "Gini gain (95\xa0% interval)",
         "Non-zero coefficients",
+        "Columns in use",
         "Features for 90\xa0%",
     ]
     zero = "+0.000 [0.000, 0.000]"
+    missing, gain = "\N{EN DASH}", "\N{MINUS SIGN}0.100 [\N{MINUS SIGN}0.200, 0.050]"
     assert rows == [
-        ["n", "ig", "95.0%", "0.0%", "50.0%", "0.500", zero, "30", "20"],
-        ["a < b & c", "ig", "94.0%", "1.0%", "75.0%", "0.700", "+0.200 [0.190, 0.210]", "8", "5"],
-        ["other", "ig", "95.0%", "0.0%", "–", "0.700", "−0.100 [−0.200, 0.050]", "–", "7"],  # noqa: RUF001
+        ["n", "ig", "95.0%", "0.0%", "50.0%", "0.500", zero, "30", "4", "20"],
+        ["a < b & c", "ig", "94.0%", "1.0%", "75.0%", "0.700", "+0.200 [0.190, 0.210]", *"835"],
+        ["other", "ig", "95.0%", "0.0%", missing, "0.700", gain, missing, "5", "7"],
     ]
 
 
@@ -88,12 +91,13 @@ def test_best_values_are_marked_also_if_they_only_look_equal(report):
         (2, "Gini"),
         (3, "Gini"),
         (2, "Non-zero coefficients"),
+        (2, "Columns in use"),
         (2, "Features for 90"),
     }
 
 
 def test_methods_are_judged_apart(report):
-    other = report.rename(index={"ig": "shap"}).assign(Gini=[0.1, 0.2, 0.15])
+    other = report.rename(index={"ig": "shap"}).assign(gini=[0.1, 0.2, 0.15])
     table = Table(style_report(pd.concat([report, other])).to_html())
     gini = table.rows[0].index("Gini")
     assert {row for row, column in table.marked if column == gini} == {2, 3, 5}
@@ -118,6 +122,15 @@ def test_of_a_real_report():
     pd.testing.assert_frame_equal(report, before)
 
 
+def test_of_another_score(report):
+    renamed = {"accuracy": "roc_auc", "accuracy_drop": "roc_auc_drop"}
+    html = style_report(report.rename(columns=renamed)).to_html()
+    head, *rows = Table(html).rows
+    assert head[2:4] == ["Roc auc", "Roc auc drop"]
+    assert rows[1][2:4] == ["0.940", "0.010"]
+    assert "Roc auc drop: loss against the reference" in html
+
+
 def test_another_table(report):
-    with pytest.raises(ValueError, match="report has no column Gini, dG_low: pass what"):
-        style_report(report.drop(columns=["Gini", "dG_low"]))
+    with pytest.raises(ValueError, match="report has no column gini, gini_gain_low: pass what"):
+        style_report(report.drop(columns=["gini", "gini_gain_low"]))

@@ -1,4 +1,4 @@
-"""The attribution methods of networks, in batches that memory bounds."""
+"""Attribute the outputs of networks, in batches bounded by memory."""
 
 import math
 from functools import partial
@@ -14,11 +14,11 @@ from sklearn_advex.attribution._torch._deep_shap import DeepShap
 from sklearn_advex.attribution._torch._network import Network, Output, module_input
 from sklearn_advex.attribution._torch._path_integral import integrate_gradients
 
-# How far attributions may be from adding up, relative to what they are sums and differences of.
+# Largest completeness errors without a warning, relative to the attributions and outputs.
 _IG_TOLERANCE = 1e-2
 _DEEP_SHAP_TOLERANCE = 1e-4
 
-# An image is occluded in about that many squares along its shorter side.
+# Occluded squares along the shorter side of an image. If larger, squares are smaller and slower.
 _SQUARES_PER_SIDE = 7
 
 _NOT_FOLLOWED = (
@@ -28,12 +28,12 @@ _NOT_FOLLOWED = (
 
 
 def attribute_network(model, X, y, *, method, output, target, baseline, n_steps, batch_size):
-    """Attribute the outputs of a network; all but the two that sum up by captum's public methods.
+    """Attribute the outputs of a network; methods without completeness are captum's own.
 
     Parameters
     ----------
     model : fitted estimator
-        With `module_`, which returns logits, and `classes_`. It is not touched: a copy of the
+        With `module_`, which returns logits, and `classes_`. Never changed: a copy of the
         module, which shares its parameters' memory, is explained in evaluation mode.
     X : array-like or DataFrame of shape (n_samples, ...)
     method : {"ig", "deep_shap", "saliency", "input_x_gradient", "occlusion"}
@@ -120,7 +120,7 @@ def _input_x_gradient(explained, baseline, n_steps, x, target, batch_size):
 
 
 def _occlusion(explained, baseline, n_steps, x, target, batch_size):
-    """Change of the output without a part of the row: what a batch of all rows costs, per part."""
+    """Compute the change of the output without each part; a forward pass per part."""
     parts = _parts(explained.scores.arrange, x)
     with torch.no_grad():
         return FeatureAblation(explained).attribute(
@@ -129,10 +129,9 @@ def _occlusion(explained, baseline, n_steps, x, target, batch_size):
 
 
 def _parts(arrange, x):
-    """The number of the part that each entry of a row is occluded with, of shape (1, ...).
+    """Number the parts that are occluded together, one number per entry, of shape (1, ...).
 
-    The parts are those of what the module takes, so that an image is occluded in squares in
-    whatever shape its row comes.
+    Squares are cut from the input of the module, so the shape of the rows makes no difference.
     """
     entries = torch.arange(x[0].numel(), dtype=torch.float32, device=x.device).reshape(
         1, *x.shape[1:]
@@ -150,7 +149,7 @@ def _parts(arrange, x):
 
 
 def _window(shape):
-    """Size of a part: that of a feature, or of a square of an image in all channels."""
+    """Return the size of a part: one feature, or a square of an image in all channels."""
     channels = int(np.argmin(shape)) if len(shape) > 2 else None
     sides = [side for axis, side in enumerate(shape) if axis != channels]
     square = 1 if len(shape) == 1 else math.ceil(min(sides) / _SQUARES_PER_SIDE)

@@ -3,9 +3,11 @@
 import torch
 
 _NODES_PER_CELL = 2
-#: Share of the nodes that is spread evenly, for what a grid does not see.
+#: Share of evenly spaced nodes. If larger, the nodes adapt less to jumps; if 0, jumps between
+#: points of the grid are missed.
 _EVEN_SHARE = 0.2
-#: Second differences of that many units in the last place are no sign of a change of slope.
+#: Second differences up to so many units in the last place are rounding errors. If larger, small
+#: jumps are ignored.
 _ROUNDINGS = 8
 
 
@@ -65,7 +67,7 @@ def integrate_gradients(outputs_of, x, baseline, n_steps, batch_size):
 
 
 def _nodes(outputs, n_cells):
-    """Nodes and weights of a composite Gauss rule on [0, 1], for each row its own.
+    """Compute the nodes and weights of a composite Gauss rule on [0, 1] for each row.
 
     Parameters
     ----------
@@ -87,7 +89,7 @@ def _nodes(outputs, n_cells):
 
 
 def _cells(outputs, n_cells):
-    """Edges of cells on [0, 1], of shape (n_samples, n_cells + 1)."""
+    """Compute the edges of the cells on [0, 1], of shape (n_samples, n_cells + 1)."""
     number = torch.finfo(outputs.dtype)
     rounding = _ROUNDINGS * number.eps * outputs.abs().amax(dim=1, keepdim=True)
     jumps = (outputs.diff(dim=1).diff(dim=1).abs() - rounding).clamp(min=0)

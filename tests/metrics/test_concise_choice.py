@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from sklearn.metrics import recall_score, roc_auc_score
+from sklearn.model_selection import GridSearchCV
 
-from sklearn_advex.model_selection import most_concise
+from sklearn_advex import AdversarialLogisticRegression
+from sklearn_advex.model_selection import most_concise, n_features_scorer
 
 
 def results(accuracy, gini):
@@ -58,9 +61,10 @@ def test_nothing_to_choose_from():
 
 
 def test_missing_scores():
-    with pytest.raises(ValueError, match=r"no 'mean_test_gini'.*has \['mean_test_accuracy'\]"):
+    message = r"no score 'gini' .mean_test_gini in cv_results_.; it has \['accuracy'\]"
+    with pytest.raises(ValueError, match=message):
         most_concise()({"mean_test_accuracy": [1.0], "mean_fit_time": [0.1]})
-    with pytest.raises(ValueError, match=r"'mean_test_auc'.*scoring=\{'auc': ..., ...\}"):
+    with pytest.raises(ValueError, match=r"'auc'.*scoring=\{'auc': ..., ...\}"):
         most_concise(accuracy="auc")(results([1.0], [1.0]))
 
 
@@ -81,10 +85,78 @@ def test_budgets_that_are_no_number(max_drop):
         most_concise(max_drop=max_drop)
 
 
+def test_a_rule_without_parentheses():
+    with pytest.raises(TypeError, match=r"pass refit=most_concise\(\), with the parentheses"):
+        most_concise(results([0.9], [0.1]))
+
+
+def test_fewest_features_and_their_ties():
+    rule = most_concise(max_drop=0.05, sparseness="n_features")
+    cv_results = {
+        "mean_test_accuracy": [0.95, 0.93, 0.94, 0.80],
+        "mean_test_n_features": [-7.0, -3.0, -3.0, -1.0],
+    }
+    assert rule(cv_results) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "sparsest"), [("gini", [0.5, 0.9, 0.0]), ("n_features", [-9.0, -2.0, 0.0])]
+)
+def test_a_candidate_without_features_within_the_budget(name, sparsest):
+    cv_results = {
+        "mean_test_accuracy": [0.985, 0.98, 0.979],
+        "mean_test_balanced": [0.8, 0.55, 0.5],
+        f"mean_test_{name}": sparsest,
+    }
+    message = r"without features scores 0.979 by 'accuracy', the best .*0.985.*'balanced_accuracy'"
+    with pytest.warns(UserWarning, match=message):
+        most_concise(0.01, sparseness=name)(cv_results)
+    assert most_concise(0.001, sparseness=name)(cv_results) == 0
+    assert most_concise(0.01, accuracy="balanced", sparseness=name)(cv_results) == 0
+
+
+def test_the_score_of_a_dummy():
+    cv_results = results([0.985, 0.98], [0.5, 0.9])
+    assert most_concise()(cv_results) == 1
+    assert most_concise(dummy_score=0.97)(cv_results) == 1
+    with pytest.warns(UserWarning, match="A model without features scores 0.979"):
+        assert most_concise(dummy_score=0.979)(cv_results) == 1
+
+
+def test_candidates_of_a_single_column_use_it():
+    assert most_concise()(results([0.9, 0.9], [0.0, 0.0])) == 0
+
+
+@pytest.mark.filterwarnings("ignore:All coefficients are 0")
+def test_rare_positives():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1500, 4))
+    y = (X[:, 0] + 0.7 * X[:, 1] + 0.3 * rng.normal(size=1500) > 2.5).astype(int)
+    assert 0.01 < y.mean() < 0.03
+
+    def search(**options):
+        return GridSearchCV(
+            AdversarialLogisticRegression(),
+            {"epsilon": [0.05, 0.5, 1.3]},
+            scoring={"accuracy": "accuracy", "roc_auc": "roc_auc", "n_features": n_features_scorer},
+            refit=most_concise(0.02, sparseness="n_features", **options),
+            cv=3,
+        )
+
+    with pytest.warns(UserWarning, match="predict one class only"):
+        unguarded = search().fit(X, y)
+    assert recall_score(y, unguarded.predict(X)) == 0
+    guarded = search(accuracy="roc_auc").fit(X, y)
+    assert roc_auc_score(y, guarded.decision_function(X)) > 0.95
+    assert n_features_scorer(guarded.best_estimator_, X) == -2
+
+
 def test_pickling_and_repr():
     rule = most_concise(max_drop=0.02, accuracy="auc", sparseness="short")
     assert pickle.loads(pickle.dumps(rule)) == rule
     assert eval(repr(rule)) == rule
+    with_dummy = most_concise(dummy_score=0.6)
+    assert eval(repr(with_dummy)) == with_dummy != most_concise()
 
 
 scores = st.lists(
@@ -92,6 +164,7 @@ scores = st.lists(
 )
 
 
+@pytest.mark.filterwarnings("ignore:A model without features")
 @given(scores, st.floats(0, 1), st.randoms(use_true_random=False))
 def test_laws(pairs, max_drop, random):
     accuracy, gini = np.array(pairs).T

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sklearn_advex._utils._slopes import logistic_slope
+from sklearn_advex._utils._divided_differences import logistic_divided_difference
 
 scores = st.floats(-700, 700) | st.floats(-1, 1) | st.floats(-1e-300, 1e-300)
 
@@ -41,25 +41,27 @@ def exact_slope(a, b):
 def test_against_exact_arithmetic(a, b):
     expected = exact_slope(a, b)
     assert expected > 0
-    assert logistic_slope(a, b) == pytest.approx(expected, rel=1e-15, abs=0.0)
+    assert logistic_divided_difference(a, b) == pytest.approx(expected, rel=1e-15, abs=0.0)
 
 
 @given(scores, scores)
 def test_laws(a, b):
-    slope = logistic_slope(a, b)
+    slope = logistic_divided_difference(a, b)
     assert 0 < slope <= 0.25 + 1e-15
-    assert logistic_slope(b, a) == slope
-    assert logistic_slope(-a, -b) == slope
+    assert logistic_divided_difference(b, a) == slope
+    assert logistic_divided_difference(-a, -b) == slope
 
 
 def test_far_tails_neither_overflow_nor_warn():
     far = np.array([800.0, 1e5, 1e300])
-    np.testing.assert_array_equal(logistic_slope(far, far), 0.0)
-    np.testing.assert_array_equal(logistic_slope(-far, -far), 0.0)
-    np.testing.assert_allclose(logistic_slope(far, -far), 0.5 / far, rtol=1e-15)
-    np.testing.assert_allclose(logistic_slope(far, 0.0), 0.5 / far, rtol=1e-15)
+    np.testing.assert_array_equal(logistic_divided_difference(far, far), 0.0)
+    np.testing.assert_array_equal(logistic_divided_difference(-far, -far), 0.0)
+    np.testing.assert_allclose(logistic_divided_difference(far, -far), 0.5 / far, rtol=1e-15)
+    np.testing.assert_allclose(logistic_divided_difference(far, 0.0), 0.5 / far, rtol=1e-15)
 
 
 def test_broadcasts():
     a, b = np.array([0.0, 1.0, 2.0]), 0.5
-    np.testing.assert_array_equal(logistic_slope(a, b), [logistic_slope(x, b) for x in a])
+    np.testing.assert_array_equal(
+        logistic_divided_difference(a, b), [logistic_divided_difference(x, b) for x in a]
+    )

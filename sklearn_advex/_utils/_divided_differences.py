@@ -1,10 +1,10 @@
-"""Slopes of functions between two points, accurate however close these are."""
+"""Divided differences of functions, accurate however close the two points are."""
 
 import numpy as np
 from scipy.special import expit, exprel
 
 
-def logistic_slope(a, b):
+def logistic_divided_difference(a, b):
     r"""Divided difference of the logistic function, :math:`(\sigma(a) - \sigma(b)) / (a - b)`.
 
     At a = b it is the derivative. With :math:`\sigma(a) - \sigma(b) = \sinh\frac{a - b}{2} /
@@ -18,7 +18,7 @@ def logistic_slope(a, b):
 
     Returns
     -------
-    slope : float or ndarray
+    quotient : float or ndarray
         In [0, 1/4].
     """
     # The exponentials of the three hyperbolic functions combine to exp(-m): m is the distance of
@@ -28,7 +28,7 @@ def logistic_slope(a, b):
     return exprel(-np.abs(a - b)) * np.exp(-m) / cosh_factors
 
 
-def softplus_slope(a, b):
+def softplus_divided_difference(a, b):
     r"""Divided difference of :math:`g(z) = \log(1 + e^z)`, :math:`(g(a) - g(b)) / (a - b)`.
 
     At a = b it is the derivative, the logistic function. Accurate to a few units in the last place
@@ -41,7 +41,7 @@ def softplus_slope(a, b):
 
     Returns
     -------
-    slope : float or ndarray
+    quotient : float or ndarray
         In [0, 1].
     """
     high, low = np.maximum(a, b), np.minimum(a, b)

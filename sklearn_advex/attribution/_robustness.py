@@ -1,0 +1,337 @@
+"""Exact robustness of any fitted linear classifier, from its coefficients.
+
+Scores are one per class; the class with the highest score is predicted, the first of those that
+tie. A binary classifier has the scores 0 and its decision function.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.sparse import csr_array, issparse
+from sklearn.metrics import accuracy_score
+
+from sklearn_advex._perturbation import PERTURBATION_SETS, resolve_epsilon
+from sklearn_advex._utils._class_targets import known_positions, label_positions
+from sklearn_advex._utils._frames import frame_like
+from sklearn_advex._utils._pipeline import transform_to_last_step
+from sklearn_advex._utils._sklearn_compat import check_sample_weight
+from sklearn_advex.attribution._linear_problem import (
+    LINEAR_REQUIRES,
+    LinearProblem,
+    require_finite,
+    validated_rows,
+)
+
+
+def is_linear(model):
+    """Return whether a fitted model has the attributes of a linear classifier.
+
+    Parameters
+    ----------
+    model : estimator
+
+    Returns
+    -------
+    bool
+    """
+    return all(hasattr(model, name) for name in LINEAR_REQUIRES)
+
+
+def adversarial_accuracy(model, X, y, *, epsilon=None, norm=None, sample_weight=None):
+    r"""Exact accuracy of a linear classifier under the worst allowed change of every row.
+
+    A row counts as correct if no change :math:`\delta` of the perturbation set makes the model
+    predict another class. For two classes that is where the margin exceeds
+    :math:`\max_\delta \langle w, \delta \rangle`, which is :math:`\sum_j \epsilon_j |w_j|` for
+    ``norm="linf"``; for more classes each rival class is compared with the true one.
+
+    Parameters
+    ----------
+    model : estimator
+        Any fitted classifier with `coef_`, `intercept_`, `classes_` and a `decision_function` that
+        is linear in the features, of this package or of scikit-learn; or a fitted pipeline that
+        ends in one.
+    X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+        The rows, as `model` predicts on them.
+    y : array-like of shape (n_samples,)
+        The true labels.
+    epsilon : float, array-like of shape (n_features,) or dict, default=None
+        How far each feature may change, in its own units; for a pipeline those of the encoded
+        columns. None takes the `epsilon_` that the model was trained against.
+    norm : {"linf", "l2", "l1"}, default=None
+        Norm of the change divided by `epsilon`, at most 1. None takes the `norm` of the model, and
+        "linf" if it has none.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the rows.
+
+    Returns
+    -------
+    accuracy : float
+        In [0, 1].
+
+    Raises
+    ------
+    TypeError
+        If `model` is not a linear classifier.
+    ValueError
+        If the model's predictions do not follow from its coefficients, or `epsilon` or `norm` is
+        not valid.
+
+    See Also
+    --------
+    certified_radius : The change up to which single predictions hold.
+    sklearn_advex.model_selection.make_adversarial_accuracy_scorer : The same as a scorer.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.preprocessing import scale
+    >>> from sklearn_advex.attribution import adversarial_accuracy
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> model = LogisticRegression().fit(scale(X), y)
+    >>> round(model.score(scale(X), y), 3)
+    0.988
+    >>> round(adversarial_accuracy(model, scale(X), y, epsilon=0.1), 3)
+    0.924
+    """
+    problem = _WorstCase.from_model(model, X, epsilon, norm)
+    labels = label_positions(y, problem.classes, problem.rows)
+    if sample_weight is not None:
+        sample_weight = check_sample_weight(sample_weight, problem.rows, ensure_non_negative=True)
+    is_right = problem.linear.is_robust(labels, problem.perturbation) & (labels >= 0)
+    return float(accuracy_score(np.ones_like(is_right), is_right, sample_weight=sample_weight))
+
+
+def certified_radius(model, X, *, norm=None):
+    """Largest change of all features up to which each prediction of a linear classifier holds.
+
+    Parameters
+    ----------
+    model : estimator
+        As for :func:`adversarial_accuracy`.
+    X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+        The rows, as `model` predicts on them.
+    norm : {"linf", "l2", "l1"}, default=None
+        Norm of the change. None takes the `norm` of the model, and "linf" if it has none.
+
+    Returns
+    -------
+    radius : ndarray of shape (n_samples,)
+        No change with a norm below it alters the prediction, and some change above it does.
+        Infinity for a model without features.
+
+    Raises
+    ------
+    TypeError
+        If `model` is not a linear classifier.
+    ValueError
+        If the model's predictions do not follow from its coefficients, or `norm` is unknown.
+
+    See Also
+    --------
+    adversarial_accuracy : The share of predictions that hold.
+    """
+    problem = _WorstCase.from_model(model, X, 1.0, norm)
+    scores = problem.linear.scores
+    predicted = scores.argmax(axis=1)
+    lead = np.take_along_axis(scores, predicted[:, np.newaxis], axis=1) - scores
+    reach = problem.linear.reach(problem.perturbation)[predicted]
+    return np.divide(lead, reach, out=np.full_like(lead, np.inf), where=reach > 0).min(axis=1)
+
+
+def worst_case_rows(model, X, y, *, epsilon=None, norm=None):
+    """Change every row in the allowed way that is worst for the prediction of a linear classifier.
+
+    Parameters
+    ----------
+    model : estimator
+        As for :func:`adversarial_accuracy`.
+    X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+        The rows, as `model` predicts on them. Never changed.
+    y : array-like of shape (n_samples,)
+        The true labels.
+    epsilon : float, array-like of shape (n_features,) or dict, default=None
+        As for :func:`adversarial_accuracy`.
+    norm : {"linf", "l2", "l1"}, default=None
+        As for :func:`adversarial_accuracy`.
+
+    Returns
+    -------
+    rows : ndarray, sparse matrix or DataFrame of shape (n_samples, n_encoded_features)
+        As the last step of a pipeline sees them, in the container of its input.
+
+    Raises
+    ------
+    TypeError
+        If `model` is not a linear classifier.
+    ValueError
+        If `y` holds a label that the model was not fitted on, or as for
+        :func:`adversarial_accuracy`.
+
+    See Also
+    --------
+    adversarial_accuracy : The accuracy on these rows.
+    """
+    problem = _WorstCase.from_model(model, X, epsilon, norm)
+    labels = known_positions(y, problem.classes, problem.rows)
+    leads = problem.linear.worst_leads(labels, problem.perturbation)
+    np.put_along_axis(leads, labels[:, np.newaxis], -np.inf, axis=1)
+    pairs, pair_of_row = np.unique(
+        np.column_stack([leads.argmax(axis=1), labels]), axis=0, return_inverse=True
+    )
+    coef = problem.linear.coef
+    changes = problem.perturbation.worst(coef[pairs[:, 0]] - coef[pairs[:, 1]])
+    changes = changes.astype(problem.rows.dtype)
+    if issparse(problem.rows):
+        changed = problem.rows + type(problem.rows)(csr_array(changes)[pair_of_row])
+    else:
+        changed = problem.rows + changes[pair_of_row]
+    return frame_like(problem.X_encoded, changed, getattr(problem.X_encoded, "columns", None))
+
+
+class LinearScores(NamedTuple):
+    """Scores of rows by a linear classifier, one per class, and its coefficients.
+
+    Attributes
+    ----------
+    coef : ndarray of shape (n_classes, n_features)
+    scores : ndarray of shape (n_samples, n_classes)
+    """
+
+    coef: np.ndarray
+    scores: np.ndarray
+
+    @classmethod
+    def from_coefficients(cls, rows, coef, intercept):
+        """Score rows by one row of coefficients per class, or one for two classes.
+
+        Parameters
+        ----------
+        rows : {array-like, sparse matrix} of shape (n_samples, n_features)
+        coef : ndarray of shape (1, n_features) or (n_classes, n_features)
+        intercept : float or ndarray of shape (1,) or (n_classes,)
+
+        Returns
+        -------
+        LinearScores
+        """
+        scores = np.asarray(rows @ coef.T + intercept)
+        if len(coef) == 1:
+            return cls(
+                np.vstack([np.zeros_like(coef), coef]), np.hstack([np.zeros_like(scores), scores])
+            )
+        return cls(coef, scores)
+
+    def reach(self, perturbation):
+        """Compute the most that a change can add to the lead of a class over another.
+
+        Parameters
+        ----------
+        perturbation : perturbation set
+
+        Returns
+        -------
+        ndarray of shape (n_classes, n_classes)
+            Row k has the leads over class k.
+        """
+        return np.stack([perturbation.support(self.coef - own) for own in self.coef])
+
+    def worst_leads(self, labels, perturbation):
+        """Compute the largest lead of each class over the row's own by an allowed change.
+
+        Parameters
+        ----------
+        labels : ndarray of int of shape (n_samples,)
+            Positions of the rows' own classes.
+        perturbation : perturbation set
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+        """
+        own = np.take_along_axis(self.scores, labels[:, np.newaxis], axis=1)
+        return self.scores - own + self.reach(perturbation)[labels]
+
+    def is_robust(self, labels, perturbation):
+        """Return whether no allowed change makes the model predict another class than `labels`.
+
+        Parameters
+        ----------
+        labels : ndarray of int of shape (n_samples,)
+        perturbation : perturbation set
+
+        Returns
+        -------
+        ndarray of bool of shape (n_samples,)
+        """
+        leads = self.worst_leads(labels, perturbation)
+        loses_ties = np.arange(leads.shape[1]) < labels[:, np.newaxis]
+        return ~((leads > 0) | ((leads == 0) & loses_ties)).any(axis=1)
+
+
+class _WorstCase(NamedTuple):
+    """A fitted linear classifier's scores of rows, and the changes that an adversary is allowed.
+
+    Attributes
+    ----------
+    X_encoded : array-like, sparse matrix or DataFrame
+        What the last step of the pipeline predicts on.
+    rows : {ndarray, CSR} of shape (n_samples, n_features)
+        The same after validation.
+    classes : ndarray of shape (n_classes,)
+    linear : LinearScores
+    perturbation : perturbation set
+    """
+
+    X_encoded: object
+    rows: np.ndarray
+    classes: np.ndarray
+    linear: LinearScores
+    perturbation: object
+
+    @classmethod
+    def from_model(cls, model, X, epsilon, norm):
+        """Score rows, and check that the model predicts the class with the highest score."""
+        last_step, X_encoded = transform_to_last_step(model, X)
+        if not is_linear(last_step):
+            missing = [name for name in LINEAR_REQUIRES if not hasattr(last_step, name)]
+            raise TypeError(
+                f"{type(last_step).__name__} is not a linear classifier: it has no"
+                f" {', '.join(missing)}, and no adversarial_score of its own. Pass a linear"
+                " classifier or an estimator of sklearn_advex, or a pipeline that ends in one."
+            )
+        perturbation = _perturbation_set(last_step, epsilon, norm)
+        rows = validated_rows(last_step, X_encoded)
+        problem = LinearProblem.from_model(last_step, rows, np.zeros(rows.shape[1]), "logit")
+        linear = LinearScores.from_coefficients(rows, problem.coef, problem.intercept)
+        require_finite(linear.scores, last_step, rows)
+        _check_predictions(last_step, X_encoded, problem.classes, linear.scores)
+        return cls(X_encoded, rows, problem.classes, linear, perturbation)
+
+
+def _perturbation_set(model, epsilon, norm):
+    """Create the set of allowed changes of the features of a model."""
+    if epsilon is None and not hasattr(model, "epsilon_"):
+        raise ValueError(
+            f"epsilon=None takes the epsilon_ of a model, and {type(model).__name__} has none. Pass"
+            " how far each feature may change, such as epsilon=0.1."
+        )
+    norm = getattr(model, "norm", "linf") if norm is None else norm
+    if norm not in PERTURBATION_SETS:
+        raise ValueError(f"norm={norm!r} is unknown. It must be one of {list(PERTURBATION_SETS)}.")
+    names = getattr(model, "feature_names_in_", None)
+    epsilon = model.epsilon_ if epsilon is None else epsilon
+    return PERTURBATION_SETS[norm](resolve_epsilon(epsilon, model.coef_.shape[-1], names))
+
+
+def _check_predictions(model, X, classes, scores):
+    """Raise a ValueError unless the model predicts the class with the highest score."""
+    predicted = label_positions(model.predict(X), classes, X)
+    best = scores.max(axis=1)
+    margin = best - scores[np.arange(len(scores)), predicted]
+    if (margin > 1e-6 * np.maximum(np.abs(best), 1.0)).any():
+        raise ValueError(
+            f"{type(model).__name__} does not predict the class with the highest score of"
+            " X @ coef_.T + intercept_, so its worst case has no formula."
+        )
