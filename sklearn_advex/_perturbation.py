@@ -322,12 +322,14 @@ class L1Ball(_Ball):
 
     def support(self, w):
         r"""Return the most that a change can add: :math:`\max_j \epsilon_j |w_j|`."""
-        return np.max(self.epsilon * np.abs(w), axis=-1)
+        return np.max(self.epsilon * np.abs(w), axis=-1, initial=0.0)
 
     def maximizer(self, w):
         """Return a change that attains it: that of the first feature with the largest gain."""
         gains = self.epsilon * np.abs(w)
         change = np.zeros(np.shape(w))
+        if not change.size:
+            return change
         best = gains.argmax(axis=-1)[..., None]
         of_best = np.take_along_axis(self.epsilon * np.sign(w), best, axis=-1)
         np.put_along_axis(change, best, of_best, axis=-1)

@@ -72,6 +72,9 @@ def test_every_design_matrix_computes_the_products_of_its_columns(container, cop
     np.testing.assert_allclose(products[0], X @ v, **close)
     np.testing.assert_allclose(products[1], X.T @ r, **close)
     np.testing.assert_allclose(design.squares(weights, columns), weights @ X**2, **close)
+    vectors = np.column_stack([r, weights])
+    np.testing.assert_allclose(design.rmatvec(vectors, columns), X.T @ vectors, **close)
+    np.testing.assert_array_equal(as_design_matrix(data).columns(chosen), X)
     gram = design.gram(weights, border, columns)
     np.testing.assert_allclose(gram, np.tril(wide.T @ (weights[:, None] * wide)), **close)
     assert design.product_cost > 0
@@ -276,6 +279,10 @@ def check_data_term(term):
     others = np.arange(term.n_features, n + n_heights)
     pairs = np.ix_(np.append(SOME, others), np.append(SOME, others))
     np.testing.assert_allclose(term.gram(curvature, SOME), lower[pairs], rtol=1e-10, atol=1e-15)
+    columns = gram[:, np.append(SOME, others)]
+    np.testing.assert_allclose(term.gram_columns(curvature, SOME), columns, rtol=1e-10, atol=1e-15)
+    assert (term.feature_spread(curvature) >= 0).all()
+    assert term.model_curvature(rows, heights) is not None
 
     part = term.restrict(SOME).restrict(np.array([1, 3]))
     kept = np.append(SOME[[1, 3]], np.arange(term.n_features, n))

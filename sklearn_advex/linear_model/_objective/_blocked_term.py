@@ -122,6 +122,14 @@ class BlockedTerm(DataTerm):
         """Compute the diagonal of `gram`."""
         return sum(self._each("gram_diagonal", curvature))
 
+    def gram_columns(self, curvature, features):
+        """Compute the columns of the whole of `gram` that belong to some features."""
+        return sum(self._each("gram_columns", curvature, features))
+
+    def model_curvature(self, rows, heights):
+        """Return second derivatives for a quadratic model of the term."""
+        return self._each("model_curvature", rows, heights)
+
     def gram_product(self, curvature, variables, heights):
         """Multiply a vector by the whole of `gram`."""
         parts = self._each("gram_product", curvature, variables, heights)

@@ -7,6 +7,9 @@ import numpy as np
 
 from sklearn_advex.linear_model._objective._design_matrix import ALL
 
+# Floor of the spread of a feature as a share of its size: what is below is rounding error.
+_MIN_SPREAD = 1e-12
+
 
 @dataclass
 class TermDerivatives:
@@ -237,6 +240,21 @@ class DataTerm(ABC):
         """
 
     @abstractmethod
+    def gram_columns(self, curvature, features):
+        """Compute the columns of the whole of `gram` that belong to some features.
+
+        Parameters
+        ----------
+        curvature : object
+        features : ndarray of int of shape (n_columns,)
+
+        Returns
+        -------
+        ndarray of shape (n_variables + n_heights, n_columns + n_intercepts + n_heights)
+            All columns of intercepts and heights are among them.
+        """
+
+    @abstractmethod
     def gram_product(self, curvature, variables, heights):
         """Multiply a vector by the whole of `gram`.
 
@@ -260,6 +278,40 @@ class DataTerm(ABC):
         -------
         ndarray of shape (n_intercepts,)
         """
+
+    def model_curvature(self, rows, heights):
+        """Return second derivatives for a quadratic model of the term.
+
+        Parameters
+        ----------
+        rows : object
+        heights : ndarray of shape (n_heights,)
+
+        Returns
+        -------
+        curvature : object
+            Those of a smoothed loss for a term that is not smooth.
+        """
+        return self.derivatives(rows, heights).curvature
+
+    def feature_spread(self, curvature):
+        """Compute weighted squares of the features, about their means if there is an intercept.
+
+        Parameters
+        ----------
+        curvature : object
+
+        Returns
+        -------
+        ndarray of shape (n_features,)
+        """
+        squares = self.gram_diagonal(curvature)[: self.n_features]
+        spread = squares.copy()
+        for i in range(self.n_features, self.n_variables):
+            unit = np.eye(1, self.n_variables, i)[0]
+            cross, _ = self.gram_product(curvature, unit, np.zeros(self.n_heights))
+            spread -= cross[: self.n_features] ** 2 / max(cross[i], np.finfo(float).tiny)
+        return np.maximum(spread, _MIN_SPREAD * squares)
 
     def largest_argument(self, rows, heights):
         """Return the largest argument of a loss, if the losses fall for ever below 0.

@@ -94,12 +94,12 @@ class DesignMatrix(ABC):
 
         Parameters
         ----------
-        r : ndarray of shape (n_samples,)
+        r : ndarray of shape (n_samples,) or (n_samples, n_vectors)
         columns : ndarray of int of shape (n_columns,) or ALL
 
         Returns
         -------
-        ndarray of shape (n_columns,)
+        ndarray of shape (n_columns,) or (n_columns, n_vectors)
         """
 
     @abstractmethod
@@ -131,6 +131,19 @@ class DesignMatrix(ABC):
         Returns
         -------
         ndarray of shape (n_columns,)
+        """
+
+    @abstractmethod
+    def columns(self, columns):
+        """Copy some columns into a dense array.
+
+        Parameters
+        ----------
+        columns : ndarray of int of shape (n_columns,)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_columns)
         """
 
     @abstractmethod
@@ -230,6 +243,10 @@ class DenseMatrix(DesignMatrix):
             for rows in _blocks(*self.shape)
         )[columns]
 
+    def columns(self, columns):
+        """Copy some columns into a dense array."""
+        return self._copy_columns(columns)
+
     def restrict(self, columns):
         """Copy some columns if the copy is small."""
         n_entries = self.shape[0] * columns.size
@@ -296,6 +313,10 @@ class CSRMatrix(DesignMatrix):
         X = self._of(columns)
         squared = csr_array((np.square(X.data, dtype=np.float64), X.indices, X.indptr), X.shape)
         return squared.T @ weights
+
+    def columns(self, columns):
+        """Copy some columns into a dense array."""
+        return self.X[:, columns].toarray()
 
     def restrict(self, columns):
         """Copy some columns."""

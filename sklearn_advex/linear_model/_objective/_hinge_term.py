@@ -1,6 +1,7 @@
 """The hinge loss as a data term, as rows of a cone program, and as an augmented Lagrangian."""
 
 import numpy as np
+from scipy.special import expit
 
 from sklearn_advex.linear_model._objective._margin_term import MarginTerm
 from sklearn_advex.linear_model._objective._program_block import ProgramBlock, step_to_zero
@@ -8,10 +9,17 @@ from sklearn_advex.linear_model._objective._program_block import ProgramBlock, s
 # Penalty parameter of the augmented Lagrangian: a larger one converges in fewer steps and makes
 # their systems less accurate.
 _PENALTY = 1e4
+# Width over which the hinge is smoothed in a quadratic model: a larger one lets more rows count.
+_SMOOTHING_WIDTH = 0.5
 
 
 class HingeTerm(MarginTerm):
     """Hinge losses of robust margins; a dual has a number in [0, 1] per row."""
+
+    def model_curvature(self, rows, heights):
+        """Return the second derivatives of the hinge smoothed over a width."""
+        smooth = expit((1.0 + self.arguments(rows, heights)) / _SMOOTHING_WIDTH)
+        return self.weights * smooth * (1.0 - smooth) / _SMOOTHING_WIDTH
 
     def program_rows(self, x, scale):
         """Return the rows as one block of a cone program."""

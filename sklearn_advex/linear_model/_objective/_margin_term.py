@@ -148,6 +148,14 @@ class MarginTerm(DataTerm):
         total = np.full(self.n_intercepts, curvature.sum())
         return np.concatenate([squares, total, self._height_sums(curvature)])
 
+    def gram_columns(self, curvature, features):
+        """Compute the columns of the whole of `gram` that belong to some features."""
+        columns = features if self.columns is ALL else self.columns[features]
+        right = np.column_stack([self.design.columns(columns), *self._border()])
+        right *= curvature[:, np.newaxis]
+        of_features = self.design.rmatvec(right, self.columns)
+        return np.vstack([of_features, np.array(self._border()) @ right])
+
     def gram_product(self, curvature, variables, heights):
         """Multiply a vector by the whole of `gram`."""
         return self.transposed(curvature * self.arguments(self.rows_at(variables), heights))

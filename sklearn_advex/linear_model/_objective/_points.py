@@ -113,7 +113,7 @@ class Evaluation:
     @cached_property
     def residual(self):
         """Distance from optimality: the max-norm of the subgradient."""
-        return np.abs(self.subgradient).max()
+        return np.abs(self.subgradient).max(initial=0.0)
 
     def restrict(self, variables):
         """Return the evaluation of a model of some variables; all others are 0.

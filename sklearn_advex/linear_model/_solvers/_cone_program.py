@@ -7,8 +7,6 @@ from sklearn_advex.linear_model._objective import _costs
 from sklearn_advex.linear_model._objective._points import DualVariables
 from sklearn_advex.linear_model._solvers._cones import Orthant, SecondOrderCone
 
-# Floor of the spread of a feature as a share of its size: what is below is rounding error.
-_MIN_SPREAD = 1e-12
 # Floor of the curvature in the spread of features, as a share of the weights of the rows: a smaller
 # one gives features of nearly flat rows a scale with which programs start far from their minimum.
 _MIN_CURVATURE = 1e-4
@@ -31,9 +29,9 @@ class ConeProgram:
     def __init__(self, objective, curvature=None):
         self.objective = objective
         term, d = objective.term, objective.n_features
-        spread = _spread(term, term.unit_curvature)
+        spread = term.feature_spread(term.unit_curvature)
         if curvature is not None:
-            spread = _spread(term, curvature) + _MIN_CURVATURE * spread
+            spread = term.feature_spread(curvature) + _MIN_CURVATURE * spread
         spread += objective.ridge[:d]
         self.scale = 1.0 / np.sqrt(np.where(spread > 0, spread, 1.0))
         self.epigraphs = objective.perturbation.epigraph_by_side()
@@ -241,18 +239,6 @@ class ConeProgram:
         columns = np.concatenate([self.bounded, self.bounded, bounds, bounds])
         values = np.concatenate([np.full(k, -1.0), np.ones(3 * k)])
         return _matrix(values, np.tile(np.arange(2 * k), 2), columns, (2 * k, self.size))
-
-
-def _spread(term, curvature):
-    """Weighted squares of the features, about their means if there is an intercept."""
-    squares = term.gram_diagonal(curvature)[: term.n_features]
-    spread = squares.copy()
-    for i in range(term.n_features, term.n_variables):
-        cross, _ = term.gram_product(
-            curvature, np.eye(1, term.n_variables, i)[0], np.zeros(term.n_heights)
-        )
-        spread -= cross[: term.n_features] ** 2 / max(cross[i], np.finfo(float).tiny)
-    return np.maximum(spread, _MIN_SPREAD * squares)
 
 
 def _columns_in_use(matrices):
