@@ -9,6 +9,7 @@ from sklearn_advex.linear_model import (
     epsilon_grid,
     epsilon_max,
     epsilon_path,
+    feature_path,
 )
 
 __version__ = "0.1.0.dev0"
@@ -26,6 +27,7 @@ __all__ = [
     "epsilon_max",
     "epsilon_path",
     "explain",
+    "feature_path",
 ]
 
 _NETWORKS = {"AdversarialCNNClassifier", "AdversarialNetClassifier"}

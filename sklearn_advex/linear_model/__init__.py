@@ -4,6 +4,7 @@ from sklearn_advex.linear_model._classifier import (
     AdversarialLinearClassifier,
     AdversarialLogisticRegression,
 )
+from sklearn_advex.linear_model._feature_path import feature_path
 from sklearn_advex.linear_model._grid import alpha_max, epsilon_grid, epsilon_max
 from sklearn_advex.linear_model._logistic_cv import AdversarialLogisticRegressionCV
 from sklearn_advex.linear_model._path import epsilon_path
@@ -16,4 +17,5 @@ __all__ = [
     "epsilon_grid",
     "epsilon_max",
     "epsilon_path",
+    "feature_path",
 ]

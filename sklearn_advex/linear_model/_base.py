@@ -1,7 +1,6 @@
 """Training of linear classifiers against an adversary, and the adversary against fitted ones."""
 
 from contextlib import contextmanager
-from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
@@ -28,7 +27,11 @@ from sklearn_advex._utils._sklearn_compat import (
 )
 from sklearn_advex._utils._tasks import fit_task
 from sklearn_advex.attribution import ExplainMixin
-from sklearn_advex.linear_model._objective._duality import dual_gap, optimality_residual
+from sklearn_advex.linear_model._problem_fit import (
+    fit_all_features,
+    fit_path_of_subsets,
+    resolve_groups,
+)
 from sklearn_advex.linear_model._solvers import SOLVERS, make_solver
 from sklearn_advex.linear_model._training_data import TrainingData
 from sklearn_advex.linear_model._warnings import warn_about
@@ -75,6 +78,8 @@ class BaseAdversarialLinearClassifier(
         "alpha": [Interval(Real, 0, None, closed="left")],
         "l1_ratio": [Interval(Real, 0, 1, closed="both")],
         "fit_intercept": ["boolean"],
+        "max_features": [Interval(Integral, 1, None, closed="left"), None],
+        "groups": ["array-like", dict, None],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "solver": [StrOptions({"auto", *SOLVERS})],
         "tol": [Interval(Real, 0, None, closed="left")],
@@ -121,11 +126,14 @@ class BaseAdversarialLinearClassifier(
             l1_ratio=self.l1_ratio,
             fit_intercept=self.fit_intercept,
         )
+        groups = resolve_groups(
+            self.groups, self.n_features_in_, getattr(self, "feature_names_in_", None)
+        )
         task = fit_task(self, X, y, sample_weight, len(objectives))
         with task, blas_threads(self.n_jobs, len(objectives)):
-            solutions = self._solve(objectives, task)
-            warn_about(self, objectives, solutions)
-            self._store(objectives, solutions, data.design.dtype)
+            fits = self._solve(objectives, groups, task)
+            warn_about(self, objectives, fits)
+            self._store(fits, data.design.dtype)
         return self
 
     @available_if(_has_probabilities)
@@ -288,7 +296,7 @@ class BaseAdversarialLinearClassifier(
             for objective, warm, start in zip(objectives, variables, starts, strict=True)
         ]
 
-    def _solve(self, objectives, task):
+    def _solve(self, objectives, groups, task):
         solver = make_solver(
             self.solver,
             objectives[0],
@@ -297,22 +305,31 @@ class BaseAdversarialLinearClassifier(
             verbose=self.verbose > 0,
         )
         tasks = task.subtasks("binary problem", len(objectives))
-        problems = list(zip(objectives, self._starts(objectives), tasks, strict=True))
+        limit = self.max_features
+        n_groups = self.n_features_in_ if groups is None else groups.max() + 1
+        if limit is not None and limit < n_groups:
+            problems = [(objective, limit, groups) for objective in objectives]
+            solve = _solve_limited
+        else:
+            problems = list(zip(objectives, self._starts(objectives), strict=True))
+            solve = _solve_problem
         if len(problems) == 1:  # setting up threads takes as long as a small fit
-            return [_solve_problem(solver, *problems[0])]
+            return [solve(solver, tasks[0], *problems[0])]
         return Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(_solve_problem)(solver, *problem) for problem in problems
+            delayed(solve)(solver, *problem)
+            for problem in zip(tasks, *zip(*problems, strict=True), strict=True)
         )
 
-    def _store(self, objectives, solutions, dtype):
-        solutions = [_as_stored(*pair, dtype) for pair in zip(objectives, solutions, strict=True)]
-        self.coef_, self.intercept_ = stack_models([solution.point for solution in solutions])
+    def _store(self, fits, dtype):
+        fits = [fit.as_stored(dtype) for fit in fits]
+        self.coef_, self.intercept_ = stack_models(fits, self.n_features_in_)
         self.coef_, self.intercept_ = self.coef_.astype(dtype), self.intercept_.astype(dtype)
-        self.objective_ = np.array([solution.value for solution in solutions])
-        self.kkt_residual_ = np.array([solution.residual for solution in solutions])
-        gaps = [dual_gap(o, solution) for o, solution in zip(objectives, solutions, strict=True)]
-        self.dual_gap_ = np.array(gaps)
-        self.n_iter_ = np.array([solution.n_iter for solution in solutions], dtype=np.int32)
+        self.support_ = [np.flatnonzero(coef) for coef in self.coef_]
+        self.objective_ = np.array([fit.solution.value for fit in fits])
+        self.kkt_residual_ = np.array([fit.solution.residual for fit in fits])
+        self.dual_gap_ = np.array([fit.dual_gap for fit in fits])
+        self.optimality_gap_ = np.array([fit.optimality_gap for fit in fits])
+        self.n_iter_ = np.array([fit.solution.n_iter for fit in fits], dtype=np.int32)
 
     def _scores_and_set(self, X, epsilon):
         """Validate rows; return them, their scores and the coefficients per class, and the set."""
@@ -343,12 +360,13 @@ def blas_threads(n_jobs, n_problems):
     return get_threadpool_controller().limit(limits=threads, user_api="blas")
 
 
-def stack_models(points):
+def stack_models(fits, n_features):
     """Put the models of several problems into arrays.
 
     Parameters
     ----------
-    points : list of Point
+    fits : list of ProblemFit
+    n_features : int
 
     Returns
     -------
@@ -356,8 +374,8 @@ def stack_models(points):
     intercept : ndarray of shape (n_problems,)
         0 if it is not fitted.
     """
-    coef = np.stack([point.coef for point in points])
-    return coef, np.array([point.intercepts.sum() for point in points])
+    coefs, intercepts = zip(*(fit.variables(n_features) for fit in fits), strict=True)
+    return np.stack(coefs), np.array(intercepts)
 
 
 @contextmanager
@@ -372,16 +390,11 @@ def _hints_for_bad_data():
         raise
 
 
-def _solve_problem(solver, objective, start, task):
+def _solve_problem(solver, task, objective, start):
     with task:
-        return solver.solve(objective, start)
+        return fit_all_features(objective, solver, start)
 
 
-def _as_stored(objective, solution, dtype):
-    """Return a solution as it is after its variables are stored in a dtype."""
-    if dtype == np.float64:
-        return solution
-    point = objective.point(solution.point.variables.astype(dtype).astype(np.float64))
-    at = objective.evaluate(point, solution.dual)
-    residual = optimality_residual(objective, at, solution.dual)
-    return replace(solution, point=point, value=at.value, residual=residual)
+def _solve_limited(solver, task, objective, max_features, groups):
+    with task:
+        return fit_path_of_subsets(objective, solver, max_features, groups, certify_last=True)[-1]

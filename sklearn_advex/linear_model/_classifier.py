@@ -43,6 +43,14 @@ class AdversarialLogisticRegression(BaseAdversarialLinearClassifier):
         Notes.
     l1_ratio : float, default=0.0
         Share of the l1 penalty, in [0, 1]: 0 is a ridge, 1 the lasso.
+    max_features : int, default=None
+        Largest number of features with a coefficient that is not 0, in each binary problem; with
+        `groups` the largest number of groups. None and any number from that of the features on set
+        no limit. See Notes for what is proven of the choice.
+    groups : array-like of shape (n_features,) or dict, default=None
+        Features that enter and leave the model together: the label of each feature's group, or a
+        dict from the name of a group to its columns (names, or positions if X has no names). Single
+        coefficients of a group in use may still be 0. Without `max_features` groups do not matter.
     fit_intercept : bool, default=True
         Whether to fit an intercept. It is never penalized.
     class_weight : dict, "balanced" or None, default=None
@@ -86,6 +94,11 @@ class AdversarialLogisticRegression(BaseAdversarialLinearClassifier):
         ``alpha=0`` it is `objective_` itself: there only `kkt_residual_` tells more.
     objective_ : ndarray of shape (1,) or (n_classes,)
         The objective at the returned coefficients.
+    support_ : list of ndarray of int
+        For each binary problem the features with a coefficient that is not 0.
+    optimality_gap_ : ndarray of shape (1,) or (n_classes,)
+        Certified upper bound on how far `objective_` is above that of the best choice of at most
+        `max_features` features or groups; 0 without a limit.
     n_iter_ : ndarray of int of shape (1,) or (n_classes,)
         Newton steps taken.
     feature_means_ : ndarray of shape (n_features,)
@@ -116,6 +129,15 @@ class AdversarialLogisticRegression(BaseAdversarialLinearClassifier):
     separates the training data robustly, and warns. Where only some rows can be separated ever
     further there is no finite minimizer either; then the coefficients end where the residual falls
     below `tol`, and say as much about `tol` as about the data. Any ``alpha > 0`` prevents both.
+
+    With `max_features` the problem is the objective as it stands, subject to the limit. Each subset
+    of features that is tried is solved exactly; `kkt_residual_` and `dual_gap_` are those of the
+    chosen subset. The choice itself is a local optimum of a search by forward steps, the path of
+    epsilons, removals, exchanges of single features and of two or three at once: of the most
+    promising of these, by a second-order model, none lowers the objective. That there is no better
+    choice is proven only as far as `optimality_gap_` says: for at most 30 features or groups, a
+    smooth loss and ``norm="linf"``, 100 subproblems of a branch and bound narrow it, otherwise it
+    is what duality bounds at once, which may be as much as `objective_` itself.
 
     From scikit-learn 1.9 on `set_callbacks` takes its callbacks, such as
     `sklearn.callback.ProgressBar` (with ``pip install 'sklearn-advex[progress]'``); the tasks of a
@@ -149,6 +171,8 @@ class AdversarialLogisticRegression(BaseAdversarialLinearClassifier):
         norm="linf",
         alpha=1e-4,
         l1_ratio=0.0,
+        max_features=None,
+        groups=None,
         fit_intercept=True,
         class_weight=None,
         solver="auto",
@@ -162,6 +186,8 @@ class AdversarialLogisticRegression(BaseAdversarialLinearClassifier):
         self.norm = norm
         self.alpha = alpha
         self.l1_ratio = l1_ratio
+        self.max_features = max_features
+        self.groups = groups
         self.fit_intercept = fit_intercept
         self.class_weight = class_weight
         self.solver = solver
@@ -220,6 +246,14 @@ class AdversarialLinearClassifier(BaseAdversarialLinearClassifier):
         minimizer, and the hinge several.
     l1_ratio : float, default=0.0
         Share of the l1 penalty, in [0, 1]: 0 is a ridge, 1 the lasso.
+    max_features : int, default=None
+        Largest number of features with a coefficient that is not 0, in each binary problem; with
+        `groups` the largest number of groups. None and any number from that of the features on set
+        no limit. See Notes for what is proven of the choice.
+    groups : array-like of shape (n_features,) or dict, default=None
+        Features that enter and leave the model together: the label of each feature's group, or a
+        dict from the name of a group to its columns (names, or positions if X has no names). Single
+        coefficients of a group in use may still be 0. Without `max_features` groups do not matter.
     fit_intercept : bool, default=True
         Whether to fit an intercept. It is never penalized.
     class_weight : dict, "balanced" or None, default=None
@@ -266,6 +300,11 @@ class AdversarialLinearClassifier(BaseAdversarialLinearClassifier):
         ``alpha=0`` it is `objective_` itself: there only `kkt_residual_` tells more.
     objective_ : ndarray of shape (1,) or (n_classes,)
         The objective at the returned coefficients.
+    support_ : list of ndarray of int
+        For each binary problem the features with a coefficient that is not 0.
+    optimality_gap_ : ndarray of shape (1,) or (n_classes,)
+        Certified upper bound on how far `objective_` is above that of the best choice of at most
+        `max_features` features or groups; 0 without a limit.
     n_iter_ : ndarray of int of shape (1,) or (n_classes,)
         Steps taken.
     feature_means_ : ndarray of shape (n_features,)
@@ -289,6 +328,15 @@ class AdversarialLinearClassifier(BaseAdversarialLinearClassifier):
 
     Notes
     -----
+    With `max_features` the problem is the objective as it stands, subject to the limit. Each subset
+    of features that is tried is solved exactly; `kkt_residual_` and `dual_gap_` are those of the
+    chosen subset. The choice itself is a local optimum of a search by forward steps, the path of
+    epsilons, removals, exchanges of single features and of two or three at once: of the most
+    promising of these, by a second-order model, none lowers the objective. That there is no better
+    choice is proven only as far as `optimality_gap_` says: for at most 30 features or groups, a
+    smooth loss and ``norm="linf"``, 100 subproblems of a branch and bound narrow it, otherwise it
+    is what duality bounds at once, which may be as much as `objective_` itself.
+
     `predict_proba` exists for ``loss="log_loss"`` only, the loss under which a score is the log
     odds of the classes. The hinge loss says nothing about probabilities, and the scores f that the
     softplus hinge looks for are those of another link: the probability that belongs to them is
@@ -332,6 +380,8 @@ class AdversarialLinearClassifier(BaseAdversarialLinearClassifier):
         norm="linf",
         alpha=1e-4,
         l1_ratio=0.0,
+        max_features=None,
+        groups=None,
         fit_intercept=True,
         class_weight=None,
         solver="auto",
@@ -346,6 +396,8 @@ class AdversarialLinearClassifier(BaseAdversarialLinearClassifier):
         self.norm = norm
         self.alpha = alpha
         self.l1_ratio = l1_ratio
+        self.max_features = max_features
+        self.groups = groups
         self.fit_intercept = fit_intercept
         self.class_weight = class_weight
         self.solver = solver

@@ -20,6 +20,8 @@ from sklearn_advex.linear_model._base import blas_threads, stack_models
 from sklearn_advex.linear_model._classifier import AdversarialLogisticRegression
 from sklearn_advex.linear_model._grid import largest_epsilon
 from sklearn_advex.linear_model._path import resolve_epsilons, solve_path
+from sklearn_advex.linear_model._problem_fit import fit_path_of_subsets, resolve_groups
+from sklearn_advex.linear_model._solvers import make_solver
 from sklearn_advex.linear_model._solvers._base import Status
 from sklearn_advex.linear_model._warnings import warn_about_path
 from sklearn_advex.metrics import gini_index
@@ -50,12 +52,22 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         How to leave rows out; None means 5 stratified folds.
     scoring : sequence of str, default=("accuracy", "gini")
         What `scores_` holds: "accuracy" and "gini", which the choice needs, and any other
-        scikit-learn scorers by name.
+        scikit-learn scorers by name. With `max_features` "n_features" is added, and so is what
+        `accuracy` names.
     select : {"most_concise", "best"}, default="most_concise"
         "most_concise" takes the highest mean Gini among the models within `max_drop` of the best
-        mean accuracy, "best" the best mean accuracy.
+        mean accuracy, or with `max_features` the fewest features; "best" the best mean accuracy.
     max_drop : float, default=0.01
         The accuracy that may be given up for conciseness.
+    accuracy : str, default="accuracy"
+        The score to guard by `max_drop`, any scikit-learn scorer by name. Where one class is rare,
+        guard "balanced_accuracy" or "roc_auc": hardly any accuracy is lost by never predicting it.
+    max_features : array-like of int of shape (n_max_features,), default=None
+        Largest numbers of features, or of groups, each of which is tried with every epsilon and
+        alpha. None sets no limit, and searches epsilon and alpha alone.
+    groups : array-like of shape (n_features,) or dict, default=None
+        Features that enter and leave the model together, as for
+        :class:`AdversarialLogisticRegression`.
     fit_intercept : bool, default=True
         Whether to fit an intercept.
     class_weight : dict, "balanced" or None, default=None
@@ -76,12 +88,17 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         The chosen epsilon.
     best_alpha_ : float
         The chosen alpha.
+    best_max_features_ : int or None
+        The chosen limit on the number of features.
+    max_features_ : ndarray of int of shape (n_max_features,) or None
+        The limits of the grid.
     epsilons_ : ndarray of shape (n_epsilons,)
         The epsilons of the grid.
     alphas_ : ndarray of shape (n_alphas,)
         The alphas of the grid.
     scores_ : dict of str to ndarray of shape (n_alphas, n_epsilons, n_folds)
-        The scores on the rows left out.
+        The scores on the rows left out; of shape (n_alphas, n_epsilons, n_max_features, n_folds)
+        with `max_features`. "n_features" is the negated number of features in use.
     epsilon_max_ : float
         What `epsilon_max` says of the training data: from there on no feature is used.
     cv_results_ : dict
@@ -92,7 +109,8 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
     rule_ : callable
         The :func:`most_concise` rule that chose it.
     coefs_paths_ : ndarray of shape (n_alphas, n_epsilons, n_problems, n_features)
-        Coefficients of all models of the grid, fitted on all rows.
+        Coefficients of all models of the grid, fitted on all rows; of shape (n_alphas, n_epsilons,
+        n_max_features, n_problems, n_features) with `max_features`.
     classes_ : ndarray of shape (n_classes,)
         Class labels.
     coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
@@ -107,6 +125,11 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         Upper bound on the suboptimality of the chosen model.
     objective_ : ndarray of shape (1,) or (n_classes,)
         Objective of the chosen model.
+    support_ : list of ndarray of int
+        For each binary problem the features with a coefficient that is not 0.
+    optimality_gap_ : ndarray of shape (1,) or (n_classes,)
+        Certified upper bound on how far `objective_` is above that of the best choice of at most
+        `best_max_features_` features or groups; 0 without a limit.
     n_iter_ : ndarray of int of shape (1,) or (n_classes,)
         Newton steps that the chosen model took from its neighbor on the path.
     feature_means_ : ndarray of shape (n_features,)
@@ -155,6 +178,8 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         "scoring": ["array-like", set],
         "select": [StrOptions({"most_concise", "best"})],
         "max_drop": [Interval(Real, 0, None, closed="left")],
+        "accuracy": [str],
+        "max_features": ["array-like", None],
     }
 
     norm = "linf"
@@ -169,6 +194,9 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         scoring=("accuracy", "gini"),
         select="most_concise",
         max_drop=0.01,
+        accuracy="accuracy",
+        max_features=None,
+        groups=None,
         fit_intercept=True,
         class_weight=None,
         tol=1e-8,
@@ -183,6 +211,9 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         self.scoring = scoring
         self.select = select
         self.max_drop = max_drop
+        self.accuracy = accuracy
+        self.max_features = max_features
+        self.groups = groups
         self.fit_intercept = fit_intercept
         self.class_weight = class_weight
         self.tol = tol
@@ -214,27 +245,30 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
             If the data or a parameter is not valid; the message names it.
         """
         data = self._validate(X, y, sample_weight)
+        names = getattr(self, "feature_names_in_", None)
+        groups = resolve_groups(self.groups, self.n_features_in_, names)
         self.alphas_ = _resolve_alphas(self.alphas)
         self.epsilon_max_ = largest_epsilon(data)
         self.epsilons_ = resolve_epsilons(self.epsilons, data)
         data = data.in_column_order()  # paths pick columns time and again
         cv = check_cv(self.cv, data.labels, classifier=True)
         folds = list(cv.split(data.design.X, data.labels))
+        candidates = _Candidates(self.epsilons_, _resolve_max_features(self.max_features), groups)
         n_paths = self.alphas_.size * (len(folds) + 1)
         task = fit_task(self, X, y, sample_weight, n_paths)
         with task, blas_threads(self.n_jobs, len(folds)):
             of_path = iter(task.subtasks("path", n_paths, self.epsilons_.size))
             results = Parallel(n_jobs=self.n_jobs, verbose=self.verbose)(
-                delayed(_score_fold)(self, data, *fold, next(of_path))
+                delayed(_score_fold)(self, data, candidates, *fold, next(of_path))
                 for fold in product(self.alphas_, folds)
             )
             paths = [
-                solve_path(data, self.epsilons_, next(of_path), **self._path_options(alpha))
+                candidates.fit(data, next(of_path), **self._path_options(alpha))
                 for alpha in self.alphas_
             ]
-            self._choose(data, paths, results)
-        solutions = [s for path in paths for problems in path for s in problems]
-        solutions += [s for _, unsolved in results for s in unsolved]
+            self._choose(data, candidates, paths, results)
+        solutions = [fit.solution for path in paths for problems in path for fit in problems]
+        solutions += [solution for _, unsolved in results for solution in unsolved]
         warn_about_path(solutions, self.tol, self.max_iter)
         return self
 
@@ -246,6 +280,14 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         model.coef_, model.intercept_ = coef, intercept
         return model
 
+    def _score_names(self):
+        names = [*self.scoring]
+        if self.accuracy != "accuracy":
+            names.append(self.accuracy)
+        if self.max_features is not None:
+            names.append("n_features")
+        return list(dict.fromkeys(names))
+
     def _path_options(self, alpha):
         return {
             "tol": self.tol,
@@ -255,37 +297,96 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
             "fit_intercept": self.fit_intercept,
         }
 
-    def _choose(self, data, paths, results):
+    def _choose(self, data, candidates, paths, results):
         """Keep the scores, and one model of the paths."""
-        shape = (self.alphas_.size, -1, self.epsilons_.size)
-        self.scores_ = {
-            name: np.reshape([scores[name] for scores, _ in results], shape).swapaxes(1, 2)
-            for name in self.scoring
+        self.max_features_ = candidates.max_features
+        n_alphas, n_candidates = self.alphas_.size, len(candidates.params)
+        by_fold = {
+            name: np.reshape([scores[name] for scores, _ in results], (n_alphas, -1, n_candidates))
+            for name in results[0][0]
         }
         self.cv_results_ = {
-            f"mean_test_{name}": s.mean(axis=2).ravel() for name, s in self.scores_.items()
+            f"mean_test_{name}": scores.mean(axis=1).ravel() for name, scores in by_fold.items()
         }
         self.cv_results_["params"] = [
-            {"alpha": float(alpha), "epsilon": float(epsilon)}
-            for alpha, epsilon in product(self.alphas_, self.epsilons_)
+            {"alpha": float(alpha), **params}
+            for alpha, params in product(self.alphas_, candidates.params)
         ]
-        self.rule_ = most_concise(self.max_drop if self.select == "most_concise" else 0.0)
+        shape = (n_alphas, *candidates.shape, -1)
+        self.scores_ = {
+            name: scores.swapaxes(1, 2).reshape(shape) for name, scores in by_fold.items()
+        }
+        max_drop = self.max_drop if self.select == "most_concise" else 0.0
+        is_accuracy = self.accuracy == "accuracy"
+        most_frequent = np.bincount(data.labels).max() / data.labels.size
+        self.rule_ = most_concise(
+            max_drop,
+            self.accuracy,
+            "gini" if self.max_features is None else "n_features",
+            dummy_score=most_frequent if is_accuracy else None,
+        )
         self.best_index_ = self.rule_(self.cv_results_)
-        i_alpha, i_epsilon = divmod(self.best_index_, self.epsilons_.size)
+        i_alpha, i_candidate = divmod(self.best_index_, n_candidates)
+        best = candidates.params[i_candidate]
         self.best_alpha_ = float(self.alphas_[i_alpha])
-        self.best_epsilon_ = float(self.epsilons_[i_epsilon])
+        self.best_epsilon_, self.best_max_features_ = best["epsilon"], best.get("max_features")
         self.epsilon_ = self._resolve_epsilon(self.best_epsilon_)
-        self.coefs_paths_ = np.array(
-            [[[s.point.coef for s in problems] for problems in path] for path in paths]
-        )
-        objectives = data.objectives(
-            self.loss,
-            perturbation_set(self.norm, self.epsilon_),
-            alpha=self.best_alpha_,
-            l1_ratio=self.l1_ratio,
-            fit_intercept=self.fit_intercept,
-        )
-        self._store(objectives, paths[i_alpha][i_epsilon], data.design.dtype)
+        coefs = [[stack_models(fits, data.n_features)[0] for fits in path] for path in paths]
+        self.coefs_paths_ = np.reshape(coefs, (*shape[:-1], *coefs[0][0].shape))
+        self._store(paths[i_alpha][i_candidate], data.design.dtype)
+
+
+class _Candidates:
+    """The models of a search at one alpha: every epsilon with every number of features.
+
+    Parameters
+    ----------
+    epsilons : ndarray of shape (n_epsilons,)
+    max_features : ndarray of int of shape (n_max_features,) or None
+    groups : ndarray of int of shape (n_features,) or None
+    """
+
+    def __init__(self, epsilons, max_features, groups):
+        self.epsilons = epsilons
+        self.max_features = max_features
+        self.groups = groups
+        limits = [{}] if max_features is None else [{"max_features": int(k)} for k in max_features]
+        self.params = [{"epsilon": float(epsilon), **k} for epsilon, k in product(epsilons, limits)]
+        self.shape = (epsilons.size,) if max_features is None else (epsilons.size, len(limits))
+
+    def fit(self, data, task, *, tol, max_iter, final_tol=0.01, **penalty):
+        """Fit all of them.
+
+        Parameters
+        ----------
+        data : TrainingData
+        task : Task
+        tol, max_iter, final_tol
+            Options of `ActiveSetNewton`.
+        **penalty
+            `alpha`, `l1_ratio` and `fit_intercept`.
+
+        Returns
+        -------
+        list of list of ProblemFit
+            One list for each of `params`, one fit per problem.
+        """
+        options = {"tol": tol, "max_iter": max_iter, "final_tol": final_tol}
+        if self.max_features is None:
+            return solve_path(data, self.epsilons, task, **options, **penalty)
+        fits, most = [], self.max_features.max()
+        unit = perturbation_set("linf", np.ones(data.n_features))
+        objectives = data.objectives("log_loss", unit, **penalty)
+        solver = make_solver("active-set-newton", objectives[0], **options)
+        with task:
+            subtasks = task.subtasks("epsilon", self.epsilons.size)
+            for epsilon, subtask in zip(self.epsilons, subtasks, strict=True):
+                against = [o.with_perturbation(unit.scaled(epsilon)) for o in objectives]
+                with subtask:
+                    paths = [fit_path_of_subsets(o, solver, most, self.groups) for o in against]
+                # A path ends where all features are used.
+                fits += [[path[min(k, len(path)) - 1] for path in paths] for k in self.max_features]
+        return fits
 
 
 def _resolve_alphas(alphas):
@@ -297,13 +398,24 @@ def _resolve_alphas(alphas):
     return resolved
 
 
-def _score_fold(estimator, data, alpha, fold, task):
-    """Fit one path on a fold and score it on the rows left out.
+def _resolve_max_features(max_features):
+    if max_features is None:
+        return None
+    resolved = np.array(max_features)
+    if resolved.ndim != 1 or resolved.size == 0 or resolved.dtype.kind not in "iu":
+        raise ValueError(f"max_features must be a list of whole numbers, got {max_features!r}.")
+    if resolved.min() < 1:
+        raise ValueError(f"max_features must be at least 1, got {max_features!r}.")
+    return resolved
+
+
+def _score_fold(estimator, data, candidates, alpha, fold, task):
+    """Fit the candidates at one alpha on a fold and score them on the rows left out.
 
     Returns
     -------
     scores : dict of str to list of float
-        One score per epsilon.
+        One score per candidate.
     unsolved : list of Solution
         The fits that are not optimal.
     """
@@ -315,23 +427,25 @@ def _score_fold(estimator, data, alpha, fold, task):
         )
     # Models that are only scored need not be much more accurate than `tol`.
     options = estimator._path_options(alpha) | {"final_tol": 0.5}
-    path = solve_path(data.take(train), estimator.epsilons_, task, **options)
+    path = candidates.fit(data.take(train), task, **options)
     X, labels = data.design.take(test).X, data.labels[test]
-    scores = {name: [] for name in estimator.scoring}
-    for epsilon, problems in zip(estimator.epsilons_, path, strict=True):
-        coef, intercept = stack_models([solution.point for solution in problems])
+    scores = {name: [] for name in estimator._score_names()}
+    for params, fits in zip(candidates.params, path, strict=True):
+        coef, intercept = stack_models(fits, data.n_features)
         decision = X @ coef.T + intercept
-        predicted = decision.argmax(axis=1) if len(problems) > 1 else decision[:, 0] > 0
+        predicted = decision.argmax(axis=1) if len(fits) > 1 else decision[:, 0] > 0
         for name in scores:
             if name == "accuracy":
                 score = np.mean(predicted == labels)
             elif name == "gini":
                 score = _mean_gini(X, coef, predicted)
+            elif name == "n_features":
+                score = -float(np.count_nonzero(coef.any(axis=0)))
             else:
-                model = estimator._model(alpha, epsilon, coef, intercept)
+                model = estimator._model(alpha, params["epsilon"], coef, intercept)
                 score = get_scorer(name)(model, X, estimator.classes_[labels])
             scores[name].append(score)
-    solutions = [solution for problems in path for solution in problems]
+    solutions = [fit.solution for fits in path for fit in fits]
     return scores, [s for s in solutions if s.status is not Status.CONVERGED]
 
 

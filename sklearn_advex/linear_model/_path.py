@@ -13,6 +13,7 @@ from sklearn_advex._utils._tasks import Task
 from sklearn_advex.linear_model._base import blas_threads, stack_models
 from sklearn_advex.linear_model._classifier import AdversarialLogisticRegression
 from sklearn_advex.linear_model._grid import grid_below, largest_epsilon
+from sklearn_advex.linear_model._problem_fit import fit_all_features
 from sklearn_advex.linear_model._solvers import make_solver
 from sklearn_advex.linear_model._training_data import TrainingData
 from sklearn_advex.linear_model._warnings import warn_about_path
@@ -116,7 +117,7 @@ def epsilon_path(
     data = TrainingData.from_arrays(X, y, sample_weight, class_weight)
     epsilons = resolve_epsilons(epsilons, data)
     with blas_threads(None, 1):
-        solutions = solve_path(
+        fits = solve_path(
             data,
             epsilons,
             Task(),
@@ -126,10 +127,10 @@ def epsilon_path(
             l1_ratio=l1_ratio,
             fit_intercept=fit_intercept,
         )
-    warn_about_path([s for problems in solutions for s in problems], tol, max_iter)
-    models = [stack_models([solution.point for solution in problems]) for problems in solutions]
+    warn_about_path([fit.solution for problems in fits for fit in problems], tol, max_iter)
+    models = [stack_models(problems, data.n_features) for problems in fits]
     coefs, intercepts = map(np.array, zip(*models, strict=True))
-    residuals = np.array([[solution.residual for solution in problems] for problems in solutions])
+    residuals = np.array([[fit.solution.residual for fit in problems] for problems in fits])
     return EpsilonPath(epsilons, coefs, intercepts, residuals)
 
 
@@ -175,8 +176,8 @@ def solve_path(data, epsilons, task, *, tol, max_iter, final_tol=0.01, **penalty
 
     Returns
     -------
-    list of list of Solution
-        One list per epsilon, one solution per problem.
+    list of list of ProblemFit
+        One list per epsilon, one fit per problem.
     """
     unit = perturbation_set("linf", np.ones(data.n_features))
     objectives = data.objectives("log_loss", unit, **penalty)
@@ -185,19 +186,19 @@ def solve_path(data, epsilons, task, *, tol, max_iter, final_tol=0.01, **penalty
     )
     points = [objective.intercept_only() for objective in objectives]
     before, values = points, [np.inf] * len(objectives)
-    solutions = [None] * epsilons.size
+    fits = [None] * epsilons.size
     with task:
         subtasks = task.subtasks("epsilon", epsilons.size)
         for i, subtask in zip(np.argsort(-epsilons, kind="stable"), subtasks, strict=True):
             perturbation = unit.scaled(epsilons[i])
             with subtask:
-                solutions[i] = [
+                fits[i] = [
                     _solve_next(solver, objective.with_perturbation(perturbation), *start)
                     for objective, *start in zip(objectives, before, points, values, strict=True)
                 ]
-            before, points = points, [solution.point for solution in solutions[i]]
-            values = [solution.value for solution in solutions[i]]
-    return solutions
+            before, points = points, [fit.solution.point for fit in fits[i]]
+            values = [fit.solution.value for fit in fits[i]]
+    return fits
 
 
 def _solve_next(solver, objective, before, last, last_value):
@@ -217,12 +218,12 @@ def _solve_next(solver, objective, before, last, last_value):
 
     Returns
     -------
-    Solution
+    ProblemFit
     """
     start = _extrapolated(objective, before, last)
     if not objective.value(start) <= last_value:
         start = last
-    return solver.solve(objective, start)
+    return fit_all_features(objective, solver, start)
 
 
 def _extrapolated(objective, before, point):

@@ -58,7 +58,15 @@ class BestSubset:
 
 
 def best_subsets(
-    objective, solver, max_features, groups=None, *, starts=(), n_trials=_N_TRIALS, max_nodes=0
+    objective,
+    solver,
+    max_features,
+    groups=None,
+    *,
+    starts=(),
+    n_trials=_N_TRIALS,
+    max_nodes=0,
+    certify_last=False,
 ):
     """Find the best models of at most 1, 2, ..., `max_features` features or groups.
 
@@ -78,6 +86,8 @@ def best_subsets(
     max_nodes : int, default=0
         Problems that branch and bound may solve for each number of groups, to prove that there is
         no better subset or to find it. 0: the bound is what duality gives at once.
+    certify_last : bool, default=False
+        Whether branch and bound is for the last number of groups alone.
 
     Returns
     -------
@@ -106,9 +116,10 @@ def best_subsets(
     labels = np.arange(objective.n_features) if groups is None else np.asarray(groups)
     problems = Subproblems(objective, solver, labels)
     fits = SubsetSearch(problems, n_trials).path(min(max_features, problems.n_groups), starts)
-    if max_nodes == 0:
-        bounds = [problems.dual_bound(fit, k) for k, fit in enumerate(fits, start=1)]
-    else:
+    bounds = [problems.dual_bound(fit, k) for k, fit in enumerate(fits, start=1)]
+    if max_nodes and certify_last:
+        fits[-1], bounds[-1] = BranchAndBound(problems, max_nodes).certify(fits[-1], len(fits))
+    elif max_nodes:
         fits, bounds = BranchAndBound(problems, max_nodes).certify_all(fits)
     return [
         BestSubset(np.array(fit.groups, dtype=int), fit.features, fit.solution, bound)
