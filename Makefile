@@ -1,4 +1,4 @@
-# make demo | test | lint | docs | bench | bench-* | paper-tabular | paper-images
+# make demo | test | test-interop | lint | docs | bench | bench-* | paper-tabular | paper-images
 #
 # Needs Python >= 3.11 and make. Each target installs what it needs into .venv, at the versions of
 # constraints.txt; a stamp file per extra makes the second call install nothing.
@@ -9,7 +9,7 @@ PY := $(VENV)/bin/python
 PIP_INSTALL = $(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs bench bench-linear bench-targets \
+.PHONY: help demo test test-interop lint docs bench bench-linear bench-targets \
 	bench-network bench-regressions paper-tabular paper-images clean
 .DELETE_ON_ERROR:
 
@@ -22,6 +22,9 @@ demo: $(VENV)/installed-plot ## natural, l1 and adversarial model side by side, 
 
 test: $(VENV)/installed-test ## the test suite; ARGS="-k gini" and the like are passed to pytest
 	$(PY) -m pytest $(ARGS)
+
+test-interop: $(VENV)/installed-test $(VENV)/installed-interop ## with encoders of other libraries
+	$(PY) -m pytest tests/interop tests/test_containers.py $(ARGS)
 
 lint: $(VENV)/installed-lint ## style and formatting, without changing a file
 	$(PY) -m ruff check .

@@ -122,7 +122,7 @@ def test_imports_go_down_the_layers(name, path, is_package):
         ("linear_model._logistic", "from ..attribution import ExplainMixin"),
         ("linear_model._logistic", "from .. import _losses, _perturbation"),
         ("linear_model._logistic", "from ._solvers import newton"),
-        ("metrics._impact", "from .._utils._frames import rebuild"),
+        ("metrics._impact", "from .._utils._containers import rebuild"),
         ("model_selection._scorers", "import sklearn_advex.metrics"),
         ("neural_network._net", "import torch\nfrom skorch.utils import to_numpy"),
         ("attribution._torch", "import torch\nfrom captum.attr import DeepLift"),
@@ -141,7 +141,7 @@ def test_the_rule_lets_pass(importer, source):
     [
         ("_losses", "from . import _perturbation", "does not lie below"),
         ("_losses", "from .metrics import gini_index", "does not lie below"),
-        ("_utils._frames", "from .. import metrics", "does not lie below"),
+        ("_utils._containers", "from .. import metrics", "does not lie below"),
         ("attribution._linear", "from ..linear_model import _solvers", "does not lie below"),
         ("linear_model._logistic", "import sklearn_advex.neural_network", "does not lie below"),
         ("linear_model._logistic", "def f():\n    from .. import report", "does not lie below"),

@@ -1,5 +1,7 @@
 """Validate groups of columns that a user passes."""
 
+from collections import Counter
+
 import numpy as np
 
 
@@ -21,9 +23,16 @@ def positions_of_groups(groups, columns):
     Raises
     ------
     ValueError
-        Unless every column is in exactly one group, and every group is made of columns.
+        Unless every column is in exactly one group, every group is made of columns, and the names
+        of the columns differ.
     """
     columns = list(columns)
+    repeated = [name for name, count in Counter(columns).items() if count > 1]
+    if repeated:
+        raise ValueError(
+            f"groups cannot tell columns of the same name apart: {_some(repeated)}. Pass"
+            " groups=None, or give the encoders names that differ."
+        )
     position_of = {column: position for position, column in enumerate(columns)}
     group_of_column = np.full(len(columns), -1)
     unknown, twice = [], []

@@ -4,14 +4,17 @@ Columns are followed by their names: a transformer is asked what it would call i
 input columns had names that occur nowhere else, and an output name that contains one of them tells
 where that column comes from. So every transformer takes part that names its output after its input
 (encoders, scalers, imputers, selectors, also those of other libraries), and none is known by class.
-Only transformers that are made of others are taken apart.
+Only transformers that are made of others are taken apart. What cannot be told by names is found by
+changing the inputs; see `_observed_origins`.
 """
 
 import copy
 import re
 
 import numpy as np
+from sklearn.compose import ColumnTransformer
 from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import FeatureUnion, Pipeline
 
 from sklearn_advex._utils._sklearn_compat import column_positions
 
@@ -48,8 +51,8 @@ def _origins(transformer, n_columns, n_outputs, path):
         transformer = transformer.estimator
     if transformer is None or isinstance(transformer, str):
         return np.arange(0 if transformer == "drop" else n_columns)
-    for attribute, origins_of_parts in _COMPOSITES.items():
-        if hasattr(transformer, attribute):
+    for composite, origins_of_parts in _COMPOSITES.items():
+        if isinstance(transformer, composite):
             return origins_of_parts(transformer, n_columns, n_outputs, path)
     return _origins_by_name(transformer, n_columns, n_outputs, path)
 
@@ -83,16 +86,18 @@ def _of_column_transformer(transformer, n_columns, n_outputs, path):
     return origins
 
 
-#: From the attribute that only a composite transformer has to how its parts are arranged.
+#: Transformers that are made of others, and how these are arranged.
 _COMPOSITES = {
-    "steps": _of_pipeline,
-    "transformer_list": _of_union,
-    "output_indices_": _of_column_transformer,
+    Pipeline: _of_pipeline,
+    FeatureUnion: _of_union,
+    ColumnTransformer: _of_column_transformer,
 }
 
 
 def _origins_by_name(transformer, n_columns, n_outputs, path):
     """Find the origins of a transformer that is no composite."""
+    if hasattr(transformer, "output_to_input_"):  # skrub
+        return _origins_by_dict(transformer)
     names = _names_from_tracers(transformer, n_columns)
     if names is not None and n_outputs not in (None, len(names)):
         names = None  # names of something else than the output
@@ -109,6 +114,13 @@ def _origins_by_name(transformer, n_columns, n_outputs, path):
             " feature_names_out='one-to-one')"
         )
     found = [set(_TRACER.findall(name)) for name in names]
+    if not any(found):
+        raise ValueError(
+            f"{_place(transformer, path)} makes columns that it does not name after its input"
+            f" columns, such as {names[0]!r}"
+            if names
+            else f"{_place(transformer, path)} has no output columns"
+        )
     mixed = [name for name, origins in zip(names, found, strict=True) if len(origins) != 1]
     if mixed:
         example = _TRACER.sub(r"x\1", mixed[0])
@@ -117,6 +129,15 @@ def _origins_by_name(transformer, n_columns, n_outputs, path):
             f" as {example!r}"
         )
     return np.array([int(origin) for (origin,) in found], dtype=int)
+
+
+def _origins_by_dict(transformer):
+    """Read the origins from the transformer's own dict from output to input names."""
+    position_of = {name: i for i, name in enumerate(transformer.feature_names_in_)}
+    origins = transformer.output_to_input_
+    return np.array(
+        [position_of[origins[name]] for name in transformer.get_feature_names_out()], dtype=int
+    )
 
 
 def _names_from_tracers(transformer, n_columns):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sklearn_advex._utils._frames import one_row_per_sample
+from sklearn_advex._utils._containers import one_row_per_sample
 
 #: Largest completeness error relative to the attributions and outputs. If larger, wrong formulas
 #: pass unnoticed; if smaller, the rounding of float32 causes warnings.

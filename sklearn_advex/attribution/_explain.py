@@ -5,12 +5,12 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import sparse
 
+from sklearn_advex._utils._containers import frame_like, is_frame, is_sparse, row_shape
 from sklearn_advex._utils._counts import check_count
-from sklearn_advex._utils._frames import frame_like, row_shape
-from sklearn_advex._utils._pipeline import transform_to_last_step
+from sklearn_advex._utils._pipeline import decides_by_threshold, transform_to_last_step
 from sklearn_advex.attribution._backend import Backend, completeness
+from sklearn_advex.attribution._ensembles import attribute_ensemble, members_of
 from sklearn_advex.attribution._groups import encoded_columns, resolve_groups, sum_columns
 from sklearn_advex.attribution._linear import (
     linear_integrated_gradients,
@@ -103,6 +103,8 @@ def explain(
         `decision_function` that is linear in the features; all methods but "shap" take networks,
         estimators with `classes_` and a torch `module_` that returns one logit per class (or one
         for two classes). A skorch classifier is one, if it is trained with a loss of logits.
+        Searches, and classifiers that tune the decision threshold, are explained by the model
+        inside; the probability of bagging and soft voting by the mean over their members.
     X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
         The rows to explain, as `model` predicts on them; images of more dimensions where it takes
         them. Never changed.
@@ -292,12 +294,13 @@ def attribute_columns(model, X, y, options, return_completeness=False):
     Explanation
     """
     options.check()
+    y, options = predicted_by_threshold(model, X, y, options)
     last_step, X_encoded = transform_to_last_step(model, X)
     groups = resolve_groups(options.groups, model, X, X_encoded)
     attribution = attribute_encoded(model, last_step, X_encoded, y, options)
     error = None
     if groups is not None:
-        values = sum_columns(attribution.values, groups, keep_sparse=_is_sparse(X))
+        values = sum_columns(attribution.values, groups, keep_sparse=is_sparse(X))
         attribution = attribution._replace(values=values)
     if return_completeness and attribution.outputs is None:
         raise ValueError(
@@ -308,7 +311,7 @@ def attribute_columns(model, X, y, options, return_completeness=False):
         error = check_completeness(attribution)
     if groups is not None:
         return Explanation(attribution.values, lambda: groups.names, X, attribution.outputs, error)
-    rows = X_encoded if hasattr(X_encoded, "columns") else X
+    rows = X_encoded if is_frame(X_encoded) else X
     names = partial(encoded_columns, model, X_encoded)
     return Explanation(attribution.values, names, rows, attribution.outputs, error)
 
@@ -331,6 +334,9 @@ def attribute_encoded(model, last_step, X_encoded, y, options):
     -------
     Attribution
     """
+    members = members_of(last_step)
+    if members is not None:
+        return attribute_ensemble(last_step, members, X_encoded, y, options, attribute_columns)
     backend = choose_backend(last_step, options.method)
     baseline = options.baseline
     if "shap" in options.method and is_background(baseline, row_shape(X_encoded)):
@@ -345,6 +351,26 @@ def attribute_encoded(model, last_step, X_encoded, y, options):
         n_steps=options.n_steps,
         batch_size=options.batch_size,
     )
+
+
+def predicted_by_threshold(model, X, y, options):
+    """Explain the predicted class as labels where it is decided by a threshold of its own.
+
+    Parameters
+    ----------
+    model, X, y
+        As for :func:`explain`.
+    options : ExplainOptions
+
+    Returns
+    -------
+    y, options
+        Unchanged for other models and other targets.
+    """
+    is_predicted = isinstance(options.target, str) and options.target == "predicted"
+    if is_predicted and decides_by_threshold(model):
+        return model.predict(X), options._replace(target="true")
+    return y, options
 
 
 def check_completeness(attribution):
@@ -369,9 +395,12 @@ def check_completeness(attribution):
     return error
 
 
-def _is_sparse(X):
-    """Return whether rows are a sparse matrix or array, or a DataFrame of sparse columns."""
-    return sparse.issparse(X) or hasattr(X, "sparse")
+#: Attributes of wrappers that hold the fitted models inside, and how to take one of them.
+_INSIDE = {
+    "calibrated_classifiers_": "[0].estimator",
+    "estimators_": "[0]",
+    "estimator_": "",
+}
 
 
 def choose_backend(model, method):
@@ -384,7 +413,12 @@ def choose_backend(model, method):
         refusals.append(f"it has no {', '.join(missing)}, as {backend.models} do")
     others = [other for other in BACKENDS if any(_missing(model, b) == [] for b in BACKENDS[other])]
     advice = "Pass a fitted model of that kind, or a pipeline that ends in one."
-    if others:
+    inside = [f"{name}{index}" for name, index in _INSIDE.items() if hasattr(model, name)]
+    if inside:
+        advice = f"Explain the model inside: pass .{inside[0]} of it."
+    elif hasattr(model, "cv_results_"):
+        advice = "A search has a model to explain, its best_estimator_, if it is fitted with refit."
+    if others and not inside:
         advice = f"Methods that can are {', '.join(map(repr, others))}."
     raise TypeError(
         f"method={method!r} cannot explain {type(model).__name__}: {'; '.join(refusals)}. {advice}"

@@ -6,9 +6,19 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-from sklearn_advex._utils._frames import n_columns_of
+from sklearn_advex._utils._containers import column_names, is_frame, n_columns_of
 from sklearn_advex._utils._groups import positions_of_groups
-from sklearn_advex._utils._pipeline import encoded_column_origins, encoded_feature_names
+from sklearn_advex._utils._observed_origins import SEVERAL, UNSEEN, observed_origins
+from sklearn_advex._utils._pipeline import (
+    encoded_column_origins,
+    encoded_feature_names,
+    transform_to_last_step,
+    transformers_of,
+)
+
+# Rows whose columns are changed. If larger, rarer categories are seen and explanations of pipelines
+# take longer: a step that mixes columns shows it in nearly every row.
+_ROWS_TO_VERIFY, _ROWS_TO_INFER = 20, 200
 
 
 class ColumnGroups(NamedTuple):
@@ -64,24 +74,90 @@ def resolve_groups(groups, model, X, X_encoded):
     n_columns = n_columns_of(X)
     if X_encoded is X or n_columns is None:  # texts have no columns to go back to
         return None
-    return _groups_by_origin(model, X, n_columns, n_columns_of(X_encoded))
+    return _groups_by_origin(model, X, n_columns, X_encoded)
 
 
-def _groups_by_origin(model, X, n_columns, n_encoded):
-    """Assign each encoded column to the column of `X` that it was made from."""
-    names = getattr(X, "columns", None)
-    fitted_names = getattr(model, "feature_names_in_", None)
-    by_name = names is not None and fitted_names is not None
+def _groups_by_origin(model, X, n_columns, X_encoded):
+    """Assign each encoded column to the column of `X` that it was made from.
+
+    The names of the columns tell most origins, and changes of the columns verify them. An origin
+    that neither tells is that of the column whose name it begins with.
+    """
+    names = column_names(X)
+    n_encoded = n_columns_of(X_encoded)
+    by_name, reason = None, None
     try:
-        origins = encoded_column_origins(model, len(fitted_names) if by_name else n_columns)
+        by_name = _origins_by_name(model, names, n_columns, n_encoded)
     except ValueError as error:
-        raise cannot_go_back(error) from error
-    if origins.size != n_encoded:
-        raise cannot_go_back(f"the steps name {origins.size} encoded columns and make {n_encoded}")
-    if by_name:  # a ColumnTransformer takes the columns by name, in any order and with others
-        position_of = {name: position for position, name in enumerate(names)}
-        origins = np.array([position_of[fitted_names[origin]] for origin in origins], dtype=int)
+        reason = error
+    observed = observed_origins(
+        lambda rows: transform_to_last_step(model, rows)[1],
+        X,
+        n_columns,
+        _ROWS_TO_VERIFY if reason is None else _ROWS_TO_INFER,
+    )
+    if observed is None or observed.size != n_encoded:
+        observed = np.full(n_encoded, UNSEEN)
+    if (observed == SEVERAL).any():
+        raise cannot_go_back(_describe_mixing(model, X) if reason is None else reason) from reason
+    if by_name is None:
+        by_name = _origins_by_prefix(encoded_columns(model, X_encoded), names)
+    origins = np.where(observed == UNSEEN, by_name, observed)
+    if (origins == UNSEEN).any():
+        raise cannot_go_back(f"{reason}, and the rows of X do not show it") from reason
     return ColumnGroups(origins, n_columns, names)
+
+
+def _origins_by_name(model, names, n_columns, n_encoded):
+    """Find the origins of encoded columns from the names that the steps give them."""
+    fitted_names = getattr(model, "feature_names_in_", None)
+    is_named = names is not None and fitted_names is not None
+    origins = encoded_column_origins(model, len(fitted_names) if is_named else n_columns)
+    if origins.size != n_encoded:
+        raise ValueError(
+            f"the steps name {origins.size} encoded columns and make {n_encoded}, which leaves it"
+            " open where they come from"
+        )
+    if not is_named:
+        return origins
+    # A ColumnTransformer takes the columns by name, in any order and with others.
+    position_of = {name: position for position, name in enumerate(names)}
+    return np.array([position_of[fitted_names[origin]] for origin in origins], dtype=int)
+
+
+def _origins_by_prefix(encoded_names, names):
+    """Find the origins of encoded columns whose names begin with that of a column."""
+    if encoded_names is None or names is None:
+        return UNSEEN
+    names = [str(name) for name in names]
+    return np.array([_longest_prefix(str(name), names) for name in encoded_names], dtype=int)
+
+
+def _longest_prefix(encoded_name, names):
+    """Return the position of the longest name that an encoded name begins with, else `UNSEEN`."""
+    found = [
+        (len(name), position)
+        for position, name in enumerate(names)
+        for candidate in (encoded_name, encoded_name.rpartition("__")[2])
+        if candidate.startswith(name) and not candidate[len(name) :][:1].isalnum()
+    ]
+    return max(found, default=(0, UNSEEN))[1]
+
+
+def _describe_mixing(model, X):
+    """Name the first step whose output columns depend on several input columns each."""
+    for name, step in transformers_of(model):
+        n_columns = n_columns_of(X)
+        origins = None
+        if n_columns is not None:
+            origins = observed_origins(step.transform, X, n_columns, _ROWS_TO_VERIFY)
+        if origins is not None and (origins == SEVERAL).any():
+            return (
+                f"step {name!r} ({type(step).__name__}) makes columns that change with several of"
+                " its input columns"
+            )
+        X = step.transform(X)
+    return "the steps make columns that change with several columns of X"
 
 
 def cannot_go_back(reason):
@@ -106,8 +182,8 @@ def encoded_columns(model, X_encoded):
     -------
     names : sequence or None
     """
-    if hasattr(X_encoded, "columns"):
-        return X_encoded.columns
+    if is_frame(X_encoded):
+        return column_names(X_encoded)
     names = encoded_feature_names(model)
     # A user's own transformer may return another number of names than of columns.
     return names if names is not None and len(names) == n_columns_of(X_encoded) else None

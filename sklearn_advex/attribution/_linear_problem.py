@@ -9,6 +9,7 @@ from scipy.special import expit, log_softmax, softmax
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import validate_data
 
+from sklearn_advex._utils._containers import named_rows
 from sklearn_advex._utils._divided_differences import (
     logistic_divided_difference,
     softplus_divided_difference,
@@ -165,7 +166,7 @@ class LinearProblem:
         -------
         outputs : ndarray of shape (n_samples, n_classes)
         """
-        X = _with_feature_names(model, X)
+        X = named_rows(model, X)
         if self.output == "probability" and (self.is_softmax or self.is_binary):
             return np.asarray(model.predict_proba(X), dtype=np.float64)
         scores = np.asarray(model.decision_function(X), dtype=np.float64)
@@ -207,7 +208,7 @@ def validated_rows(model, X):
 
     `require_finite` finds these in sums over the rows, without a pass over X of its own.
     """
-    return validate_data(
+    X = validate_data(
         model,
         X,
         reset=False,
@@ -215,6 +216,21 @@ def validated_rows(model, X):
         dtype=[np.float64, np.float32],
         ensure_all_finite=False,
     )
+    return as_floats(X)
+
+
+def as_floats(X):
+    """Convert rows to float64 unless they are floats: scikit-learn lets sparse booleans pass.
+
+    Parameters
+    ----------
+    X : {ndarray, CSR}
+
+    Returns
+    -------
+    {ndarray, CSR} of float64 or float32
+    """
+    return X if X.dtype in (np.float64, np.float32) else X.astype(np.float64)
 
 
 def require_finite(numbers, model, X):
@@ -230,17 +246,6 @@ def require_finite(numbers, model, X):
 
 def _logistic_loss(scores):
     return np.logaddexp(0.0, -scores)
-
-
-def _with_feature_names(model, X):
-    """Put rows in a frame with the feature names of a model, which otherwise warns."""
-    if not hasattr(model, "feature_names_in_"):
-        return X
-    import pandas as pd  # loaded here only: import sklearn_advex does not wait for it
-
-    if sparse.issparse(X):
-        return pd.DataFrame.sparse.from_spmatrix(X, columns=model.feature_names_in_)
-    return pd.DataFrame(X, columns=model.feature_names_in_, copy=False)
 
 
 def _points_on_paths(model, X, baseline):
@@ -275,7 +280,7 @@ def _check_model_is(model, coef, intercept, points, output):
     """
     scores = points @ coef.T + intercept
     scale = np.abs(points) @ np.abs(coef).T + np.abs(intercept)
-    named_points = _with_feature_names(model, points)
+    named_points = named_rows(model, points)
     model_scores = np.asarray(model.decision_function(named_points)).reshape(len(points), -1)
     if (
         model_scores.shape != scores.shape

@@ -9,6 +9,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 from sklearn_advex._utils._class_targets import known_positions
+from sklearn_advex._utils._containers import is_frame
 
 
 def resolve_target(target, classes, X, y):
@@ -106,8 +107,8 @@ def resolve_background(baseline, model, n_features):
         return resolve_baseline(baseline, model, (n_features,))[np.newaxis]
     options = {"accept_sparse": "csr", "dtype": np.float64}
     try:
-        if hasattr(baseline, "columns"):
-            return validate_data(model, baseline, reset=False, **options)
+        if is_frame(baseline):
+            return validate_data(model, baseline, reset=False, **options).astype(np.float64)
         rows = check_array(baseline, **options)  # no names to compare: match by position
     except ValueError as error:
         raise ValueError(f"baseline cannot serve as background rows: {error}") from error

@@ -12,8 +12,8 @@ from sklearn.metrics import accuracy_score
 
 from sklearn_advex._perturbation import PERTURBATION_SETS, resolve_epsilon
 from sklearn_advex._utils._class_targets import known_positions, label_positions
-from sklearn_advex._utils._frames import frame_like
-from sklearn_advex._utils._pipeline import transform_to_last_step
+from sklearn_advex._utils._containers import frame_like
+from sklearn_advex._utils._pipeline import refuse_thresholds, transform_to_last_step
 from sklearn_advex._utils._sklearn_compat import check_sample_weight
 from sklearn_advex.attribution._linear_problem import (
     LINEAR_REQUIRES,
@@ -187,7 +187,7 @@ def worst_case_rows(model, X, y, *, epsilon=None, norm=None):
         changed = problem.rows + type(problem.rows)(csr_array(changes)[pair_of_row])
     else:
         changed = problem.rows + changes[pair_of_row]
-    return frame_like(problem.X_encoded, changed, getattr(problem.X_encoded, "columns", None))
+    return frame_like(problem.X_encoded, changed)
 
 
 class LinearScores(NamedTuple):
@@ -293,6 +293,7 @@ class _WorstCase(NamedTuple):
     @classmethod
     def from_model(cls, model, X, epsilon, norm):
         """Score rows, and check that the model predicts the class with the highest score."""
+        refuse_thresholds(model)
         last_step, X_encoded = transform_to_last_step(model, X)
         if not is_linear(last_step):
             missing = [name for name in LINEAR_REQUIRES if not hasattr(last_step, name)]

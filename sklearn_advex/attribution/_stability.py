@@ -8,13 +8,14 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
 from sklearn_advex._perturbation import resolve_epsilon
-from sklearn_advex._utils._frames import one_row_per_sample, row_shape
+from sklearn_advex._utils._containers import frame_like, one_row_per_sample, row_shape
 from sklearn_advex._utils._pipeline import transform_to_last_step
 from sklearn_advex.attribution._explain import (
     ExplainOptions,
     attribute_encoded,
     check_completeness,
     choose_backend,
+    predicted_by_threshold,
 )
 from sklearn_advex.metrics import attribution_change
 
@@ -131,6 +132,8 @@ def attribution_stability(
     options.check()
     if not isinstance(n_iter, int | np.integer) or n_iter < 0:
         raise ValueError(f"n_iter must be an integer of at least 0, got {n_iter!r}.")
+    y, options = predicted_by_threshold(model, X, y, options)
+    target = options.target
     last_step, X_encoded = transform_to_last_step(model, X)
     backend = choose_backend(last_step, method)
     epsilon = _epsilon_per_feature(epsilon, last_step, X_encoded)
@@ -152,7 +155,7 @@ def attribution_stability(
     shape = rows.shape  # the search works on flat rows, also for images
 
     def attribute(X_changed):
-        named = _like(X_encoded, X_changed.reshape(shape))
+        named = frame_like(X_encoded, X_changed.reshape(shape))
         attribution = attribute_encoded(model, last_step, named, y, options)
         return attribution._replace(values=one_row_per_sample(attribution.values))
 
@@ -248,12 +251,3 @@ def _dense_rows(model, X):
             "output='probability' takes a search over changed rows, which are dense: pass"
             " X.toarray(), or use output='loss' or 'logit'."
         ) from error
-
-
-def _like(X, values):
-    """Put values in a DataFrame with the column names of `X`, if `X` is one."""
-    if not hasattr(X, "columns"):
-        return values
-    import pandas as pd  # loaded here only: import sklearn_advex does not wait for it
-
-    return pd.DataFrame(values, columns=X.columns)

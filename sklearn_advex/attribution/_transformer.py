@@ -10,11 +10,11 @@ from sklearn.utils import Bunch, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_advex._utils._frames import one_row_per_sample, row_shape
+from sklearn_advex._utils._containers import one_row_per_sample, row_shape
 from sklearn_advex._utils._pipeline import (
-    encoded_column_origins,
     encoded_feature_names,
     last_step_of,
+    transform_to_last_step,
 )
 from sklearn_advex._utils._sklearn_compat import check_feature_names_in
 from sklearn_advex.attribution._explain import (
@@ -22,7 +22,7 @@ from sklearn_advex.attribution._explain import (
     attribute_columns,
     choose_backend,
 )
-from sklearn_advex.attribution._groups import cannot_go_back
+from sklearn_advex.attribution._groups import resolve_groups
 
 
 class AttributionTransformer(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
@@ -150,7 +150,7 @@ class AttributionTransformer(MetaEstimatorMixin, TransformerMixin, BaseEstimator
         self.estimator_ = clone(self.estimator).fit(X, y, **routed.estimator.fit)
         last_step = last_step_of(self.estimator_)
         choose_backend(last_step, self.method)
-        self._check_groups()
+        self._check_groups(X)
         self._row_shape = row_shape(X)
         self.classes_ = last_step.classes_
         for name in ("n_features_in_", "feature_names_in_"):
@@ -238,11 +238,9 @@ class AttributionTransformer(MetaEstimatorMixin, TransformerMixin, BaseEstimator
             self.batch_size,
         )
 
-    def _check_groups(self):
+    def _check_groups(self, X):
         """Raise in `fit` already if a pipeline mixes columns."""
-        n_columns = getattr(self.estimator_, "n_features_in_", None)
-        if isinstance(self.groups, str) and n_columns is not None:
-            try:
-                encoded_column_origins(self.estimator_, n_columns)
-            except ValueError as error:
-                raise cannot_go_back(error) from error
+        if isinstance(self.groups, str) and hasattr(self.estimator_, "n_features_in_"):
+            resolve_groups(
+                self.groups, self.estimator_, X, transform_to_last_step(self.estimator_, X)[1]
+            )

@@ -1,11 +1,10 @@
 """From attributions of single predictions to the importance of features over a data set."""
 
-import sys
-
 import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array, gen_batches
 
+from sklearn_advex._utils._containers import column_names, values_of
 from sklearn_advex._utils._groups import positions_of_groups
 
 # About 8 MB of scratch for the absolute values of a block of rows.
@@ -29,7 +28,7 @@ def feature_value_impact(A):
     -------
     impact : ndarray of shape (n_features,) or pandas.Series
         In the units of `A`; float32 for float32 input, otherwise float64. A Series named "impact"
-        and indexed by the column names if `A` is a pandas DataFrame.
+        and indexed by the column names if `A` is a table with column names.
 
     Raises
     ------
@@ -47,17 +46,18 @@ def feature_value_impact(A):
     >>> feature_value_impact([[0.5, 0.0], [-1.5, 0.0]])
     array([1., 0.])
     """
+    names, A = column_names(A), values_of(A)  # names may repeat, which check_array refuses
     values = check_array(A, accept_sparse="csr", dtype=[np.float64, np.float32], input_name="A")
     if sparse.issparse(values):
         total = _absolute_column_sums_sparse(values)
     else:
         total = _absolute_column_sums_dense(values)
     impact = (total / values.shape[0]).astype(values.dtype, copy=False)
-    # Without pandas loaded `A` cannot be one of its frames, and loading it would cost the caller.
-    pandas = sys.modules.get("pandas")
-    if pandas is not None and isinstance(A, pandas.DataFrame):
-        return pandas.Series(impact, index=A.columns, name="impact")
-    return impact
+    if names is None:
+        return impact
+    import pandas as pd  # imported here: `import sklearn_advex` must not load pandas
+
+    return pd.Series(impact, index=names, name="impact")
 
 
 def feature_impact(A, groups):
@@ -111,7 +111,7 @@ def feature_impact(A, groups):
     of_column = np.asarray(feature_value_impact(A))
     if isinstance(groups, dict):
         names = list(groups)
-        positions = positions_of_groups(groups, getattr(A, "columns", range(of_column.size)))
+        positions = positions_of_groups(groups, column_names(A) or range(of_column.size))
     else:
         labels = list(groups)
         if len(labels) != of_column.size:

@@ -7,6 +7,8 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array, gen_batches
 
+from sklearn_advex._utils._containers import values_of
+
 # Numbers per block, 1.6 MB of float64. If larger, blocks leave the cache between passes.
 _BLOCK_SIZE = 200_000
 
@@ -72,7 +74,7 @@ def gini_index(v, axis=-1, zero_division=0.0):
     if not isinstance(zero_division, Real):
         raise TypeError(f"zero_division must be a number or numpy.nan, got {zero_division!r}.")
     v = check_array(
-        v,
+        values_of(v),
         accept_sparse=True,
         dtype="numeric",
         ensure_2d=False,

@@ -9,6 +9,7 @@ from sklearn.utils import indexable
 from sklearn.utils.metadata_routing import MetadataRequest
 
 from sklearn_advex._utils._class_targets import check_row_weights
+from sklearn_advex._utils._containers import n_rows_of
 from sklearn_advex._utils._sampling import evenly_spaced
 from sklearn_advex._utils._sklearn_compat import safe_indexing
 
@@ -106,8 +107,7 @@ def select_rows(X, y, sample_weight, max_samples):
     if max_samples is None:
         return X, y, sample_weight
     X, y, sample_weight = indexable(X, y, sample_weight)
-    n_samples = X.shape[0] if hasattr(X, "shape") else len(X)
-    rows = evenly_spaced(n_samples, max_samples)
+    rows = evenly_spaced(n_rows_of(X), max_samples)
     return tuple(
         None if values is None else safe_indexing(values, rows) for values in (X, y, sample_weight)
     )

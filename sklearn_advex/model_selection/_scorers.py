@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from sklearn_advex._utils._class_targets import check_row_weights
+from sklearn_advex._utils._containers import one_row_per_sample
 from sklearn_advex._utils._counts import check_count
-from sklearn_advex._utils._frames import one_row_per_sample
-from sklearn_advex._utils._pipeline import transform_to_last_step
+from sklearn_advex._utils._pipeline import refuse_thresholds, transform_to_last_step
 from sklearn_advex._utils._sklearn_compat import safe_indexing
 from sklearn_advex.attribution import adversarial_accuracy, attribution_stability
 from sklearn_advex.attribution._explain import ExplainOptions, attribute_columns
@@ -337,6 +337,7 @@ class _AdversarialAccuracyScorer(Scorer):
 
     def __call__(self, estimator, X, y, sample_weight=None):
         """Return the accuracy of `estimator` on the worst allowed change of each row of `X`."""
+        refuse_thresholds(estimator)
         model, X_encoded = transform_to_last_step(estimator, X)
         options = {"epsilon": self.epsilon, "sample_weight": sample_weight}
         if hasattr(model, "adversarial_score"):

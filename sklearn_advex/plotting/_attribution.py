@@ -3,8 +3,8 @@
 from numbers import Number
 
 import numpy as np
-from scipy.sparse import issparse
 
+from sklearn_advex._utils._containers import first_row
 from sklearn_advex._utils._counts import check_count
 from sklearn_advex.attribution import explain
 from sklearn_advex.plotting._columns import check_names, describe_columns
@@ -134,9 +134,9 @@ class AttributionDisplay:
         )
         prediction = model.predict(row)[0]
         display = cls(
-            _first_row(attributions).astype(float),
+            first_row(attributions).astype(float),
             feature_names=check_names(feature_names, names),
-            feature_values=None if data is None else _first_row(data),
+            feature_values=None if data is None else first_row(data),
             prediction=prediction,
             probability=_probability(model, row, prediction),
             target=_explained_class(prediction, **explain_options),
@@ -241,13 +241,6 @@ def _as_one_row(X_row):
             " X.iloc[[0]] or X[[0]]."
         )
     return row
-
-
-def _first_row(table):
-    """Return the first row of an array, sparse matrix or DataFrame as a 1-D array."""
-    if issparse(table):
-        return table[[0]].toarray()[0]
-    return table.iloc[0].to_numpy() if hasattr(table, "iloc") else np.asarray(table)[0]
 
 
 def _probability(model, row, label):

@@ -1,6 +1,6 @@
 """Find the names and the data of the columns that attributions belong to."""
 
-from sklearn_advex._utils._frames import n_columns_of
+from sklearn_advex._utils._containers import column_names, n_columns_of, select_columns
 from sklearn_advex._utils._pipeline import encoded_feature_names, transform_to_last_step
 
 
@@ -32,14 +32,15 @@ def describe_columns(model, X, attributions, groups):
             " SaliencyDisplay."
         )
     if isinstance(groups, dict):
-        return list(getattr(attributions, "columns", groups)), None
-    if hasattr(attributions, "columns") and set(attributions.columns) <= set(X.columns):
-        return list(attributions.columns), X[list(attributions.columns)]
+        return column_names(attributions) or list(groups), None
+    attributed = column_names(attributions)
+    if attributed is not None and set(attributed) <= set(column_names(X) or ()):
+        return attributed, select_columns(X, attributed)
     names, data = None, X
     if groups is None or attributions.shape[1] != n_columns_of(X):
         names, data = encoded_feature_names(model), transform_to_last_step(model, X)[1]
     if names is None:
-        names = getattr(data, "columns", [f"x{i}" for i in range(attributions.shape[1])])
+        names = column_names(data) or [f"x{i}" for i in range(attributions.shape[1])]
     return list(names), data
 
 

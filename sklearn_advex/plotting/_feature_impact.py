@@ -1,5 +1,7 @@
 """Draw the impact of features over many predictions, for one model or several."""
 
+from collections import Counter
+
 import numpy as np
 
 from sklearn_advex._utils._counts import check_count
@@ -264,4 +266,13 @@ def _impact(model, X, feature_names, explain_options):
     attributions = explain(model, X, **explain_options)
     names, _ = describe_columns(model, X, attributions, explain_options.get("groups", "auto"))
     impact = np.asarray(feature_value_impact(attributions))
-    return pd.Series(impact, index=check_names(feature_names, names))
+    return pd.Series(impact, index=_distinct(check_names(feature_names, names)))
+
+
+def _distinct(names):
+    """Number the repetitions of a name: "a", "a (2)", ..."""
+    seen, distinct = Counter(), []
+    for name in names:
+        seen[name] += 1
+        distinct.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return distinct

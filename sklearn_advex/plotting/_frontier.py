@@ -8,7 +8,7 @@ from sklearn.metrics import accuracy_score
 
 from sklearn_advex._perturbation import PERTURBATION_SETS, resolve_epsilon
 from sklearn_advex._utils._class_targets import known_positions
-from sklearn_advex._utils._frames import one_row_per_sample
+from sklearn_advex._utils._containers import one_row_per_sample
 from sklearn_advex._utils._pipeline import transform_to_last_step
 from sklearn_advex.attribution._explain import ExplainOptions, attribute_columns
 from sklearn_advex.attribution._robustness import LinearScores, adversarial_accuracy

@@ -135,13 +135,17 @@ class PathDisplay:
                 " AdversarialLogisticRegressionCV, or give from_path what epsilon_path returns."
             )
         target = _check_target(target, chosen.classes_.tolist())
-        names = encoded_feature_names(model, getattr(chosen, "feature_names_in_", None))
+        if feature_names is None:
+            # Steps that put out frames give the last one names, others name their columns.
+            feature_names = getattr(chosen, "feature_names_in_", None)
+        if feature_names is None:
+            feature_names = encoded_feature_names(model)
         display = cls(
             chosen.epsilons_,
             _coefs_toward(target, chosen),
             epsilon_max=chosen.epsilon_max_,
             epsilon_best=chosen.best_epsilon_,
-            feature_names=names if feature_names is None else feature_names,
+            feature_names=feature_names,
             target=target,
         )
         return display.plot(ax, top=top)

@@ -1,8 +1,8 @@
 """Draw the gain in sparseness of explanations over a reference model, row by row."""
 
-from sklearn_advex._utils._frames import one_row_per_sample
+from sklearn_advex._utils._containers import one_row_per_sample
 from sklearn_advex._utils._models import check_models, check_same_columns
-from sklearn_advex.attribution import explain
+from sklearn_advex.attribution._explain import ExplainOptions, attribute_columns
 from sklearn_advex.metrics import gini_index
 from sklearn_advex.plotting._style import (
     BLUE,
@@ -120,11 +120,12 @@ class SparsenessGainDisplay:
             raise ValueError(
                 f"models holds the reference {reference!r} only: give it a model to compare."
             )
+        y = explain_options.pop("y", None)
+        options = ExplainOptions(**{"groups": None} | explain_options)
         gini, n_columns = {}, {}
         for name, model in models.items():
-            attributions = one_row_per_sample(
-                explain(model, X, **{"groups": None} | explain_options)
-            )
+            # Not `explain`: a frame with the names of encoded columns is not needed.
+            attributions = one_row_per_sample(attribute_columns(model, X, y, options).values)
             gini[name], n_columns[name] = gini_index(attributions), attributions.shape[1]
         check_same_columns(n_columns, reference)
         gains = {name: gini[name] - gini[reference] for name in models if name != reference}

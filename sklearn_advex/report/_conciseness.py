@@ -3,9 +3,13 @@
 import numpy as np
 from sklearn.metrics import get_scorer
 
-from sklearn_advex._utils._frames import one_row_per_sample
+from sklearn_advex._utils._containers import one_row_per_sample
 from sklearn_advex._utils._models import check_models, check_same_columns
-from sklearn_advex._utils._pipeline import last_step_of, transform_to_last_step
+from sklearn_advex._utils._pipeline import (
+    decides_by_threshold,
+    last_step_of,
+    transform_to_last_step,
+)
 from sklearn_advex.attribution._explain import ExplainOptions, attribute_columns
 from sklearn_advex.attribution._robustness import adversarial_accuracy, is_linear
 from sklearn_advex.metrics import feature_value_impact, gini_index
@@ -178,7 +182,9 @@ def _describe_model(model, X, y, epsilon):
 
     last_step, X_encoded = transform_to_last_step(model, X)
     accuracy = n_nonzero = pd.NA
-    if hasattr(last_step, "adversarial_score"):
+    if decides_by_threshold(model):
+        pass  # its worst case is not that of its last step
+    elif hasattr(last_step, "adversarial_score"):
         accuracy = last_step.adversarial_score(X_encoded, y, epsilon=epsilon)
     elif epsilon is not None and is_linear(last_step):
         accuracy = adversarial_accuracy(last_step, X_encoded, y, epsilon=epsilon)

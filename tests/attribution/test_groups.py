@@ -18,6 +18,7 @@ from sklearn.preprocessing import (
     FunctionTransformer,
     KBinsDiscretizer,
     MaxAbsScaler,
+    Normalizer,
     OneHotEncoder,
     OrdinalEncoder,
     PolynomialFeatures,
@@ -315,15 +316,17 @@ class WrongNames(Nameless):
         return np.array([f"{input_features[0]}_{i}" for i in range(7)])
 
 
+class Renaming(Nameless):
+    def get_feature_names_out(self, input_features=None):
+        return np.array(["one", "two"])
+
+
 @pytest.mark.parametrize(
     ("step", "message"),
     [
         (PCA(2), r" > 'numbers' > 'pca' \(PCA\) makes columns .* such as 'pca0'\. Pass groups=N"),
         (PolynomialFeatures(), r"'polynomialfeatures' \(PolynomialFeatures\) .* such as '1'"),
         (PolynomialFeatures(include_bias=False), r"such as 'x0 x1'"),
-        (Nameless(), r"'nameless' \(Nameless\) does not say .*feature_names_out='one-to-one'"),
-        (FunctionTransformer(lambda X: X), r"\(FunctionTransformer\) does not say"),
-        (WrongNames(), r"\(WrongNames\) does not say"),
     ],
 )
 def test_steps_that_mix_columns_are_named(step, message, mixed):
@@ -339,11 +342,83 @@ def test_steps_that_mix_columns_are_named(step, message, mixed):
     assert explain(pipeline, frame, groups=None).shape[0] == len(frame)
 
 
-def test_names_that_do_not_fit_the_output(mixed):
+@pytest.mark.parametrize(
+    ("step", "origins", "message"),
+    [
+        (Nameless(), [1, 0], r"\(Nameless\) does not say .*feature_names_out='one-to-one'"),
+        (FunctionTransformer(np.asarray), [0, 1], r"\(FunctionTransformer\) does not say"),
+        (WrongNames(), [1, 0], "the steps name 7 encoded columns and make 2"),
+        (Renaming(), [1, 0], r"\(Renaming\) makes columns that it does not name after its input"),
+    ],
+)
+def test_origins_that_only_the_rows_show(step, origins, message, mixed):
     frame, y = mixed
     X = frame[NUMBERS].fillna(0)
-    pipeline = make_pipeline(WrongNames(), LogisticRegression()).fit(X, y)
-    with pytest.raises(ValueError, match="the steps name 7 encoded columns and make 2"):
+    pipeline = make_pipeline(step, LogisticRegression()).fit(X, y)
+    encoded = np.asarray(explain(pipeline, X, groups=None))
+    np.testing.assert_array_equal(explain(pipeline, X), encoded[:, np.argsort(origins)])
+    with pytest.raises(ValueError, match=f"{message}.*the rows of X do not show it"):
+        explain(pipeline, X.iloc[[0]])
+
+
+def test_names_that_begin_with_those_of_columns(mixed):
+    frame, y = mixed
+    X = pd.DataFrame({"a": frame["height"].fillna(0), "a_b": frame["weight"].fillna(0)})
+
+    class Prefixing(Nameless):
+        def get_feature_names_out(self, input_features=None):
+            return np.array(["a_b_scaled", "a=b"])
+
+    pipeline = make_pipeline(Prefixing(), LogisticRegression()).fit(X, y)
+    rows = explain(pipeline, X)
+    pd.testing.assert_frame_equal(explain(pipeline, X.iloc[[0]]), rows.iloc[[0]])
+
+
+def test_a_step_that_mixes_the_columns_of_a_row(mixed):
+    frame, y = mixed
+    X = frame[NUMBERS].fillna(0)
+    pipeline = make_pipeline(StandardScaler(), Normalizer(), LogisticRegression()).fit(X, y)
+    with pytest.raises(ValueError, match=r"step 'normalizer' \(Normalizer\) makes columns that ch"):
+        explain(pipeline, X)
+    assert explain(pipeline, X, groups=None).shape == X.shape
+
+
+def test_imputers_look_at_other_columns_of_incomplete_rows_only(mixed):
+    frame, y = mixed
+    pipeline = make_pipeline(KNNImputer(add_indicator=True), LogisticRegression())
+    pipeline.fit(frame[NUMBERS], y)
+    assert explain(pipeline, frame[NUMBERS]).columns.tolist() == NUMBERS
+
+
+def test_a_transformer_with_an_attribute_called_steps(mixed):
+    frame, y = mixed
+
+    class Repeating(Nameless):
+        def __init__(self, steps=2, transformer_list=1):
+            self.steps = steps
+            self.transformer_list = transformer_list
+
+        def get_feature_names_out(self, input_features=None):
+            return np.array(["x1", "x0"] if input_features is None else input_features[::-1])
+
+    X = frame[NUMBERS].fillna(0)
+    pipeline = make_pipeline(Repeating(), LogisticRegression()).fit(X, y)
+    encoded = np.asarray(explain(pipeline, X, groups=None))
+    np.testing.assert_array_equal(explain(pipeline, X), encoded[:, ::-1])
+
+
+def test_a_step_that_drops_rows(mixed):
+    frame, y = mixed
+
+    class Dropping(Nameless):
+        def transform(self, X):
+            return np.asarray(X)[:-20]
+
+    X = frame[NUMBERS].fillna(0)
+    pipeline = make_pipeline(Dropping(), LogisticRegression())
+    pipeline.steps[0][1].fit(X)
+    pipeline.steps[1][1].fit(X, y)
+    with pytest.raises(ValueError, match=r"Step 'dropping' \(Dropping\) returned 180 rows for 200"):
         explain(pipeline, X)
 
 
