@@ -5,7 +5,6 @@ from numbers import Integral, Real
 
 import numpy as np
 from joblib import effective_n_jobs
-from scipy.sparse import csr_array, issparse
 from scipy.special import log_expit, logsumexp
 from sklearn.base import BaseEstimator
 from sklearn.metrics import accuracy_score
@@ -27,6 +26,7 @@ from sklearn_advex._utils._sklearn_compat import (
 )
 from sklearn_advex._utils._tasks import fit_task
 from sklearn_advex.attribution import ExplainMixin
+from sklearn_advex.attribution._robustness import LinearScores
 from sklearn_advex.linear_model._problem_fit import (
     fit_all_features,
     fit_path_of_subsets,
@@ -35,13 +35,6 @@ from sklearn_advex.linear_model._problem_fit import (
 from sklearn_advex.linear_model._solvers import SOLVERS, make_solver
 from sklearn_advex.linear_model._training_data import TrainingData
 from sklearn_advex.linear_model._warnings import warn_about
-from sklearn_advex.linear_model._worst_case import (
-    certified_radii,
-    is_robust,
-    scores_per_class,
-    worst_case_leads,
-    worst_rivals,
-)
 
 _FLOATS = [np.float64, np.float32]
 _HINTS = {
@@ -196,27 +189,16 @@ class BaseAdversarialLinearClassifier(
         Returns
         -------
         {ndarray, CSR matrix, DataFrame} of shape (n_samples, n_features)
-            In the container of `X`; an ndarray for other frames than those of pandas. A CSR matrix
-            gains entries only in columns with a coefficient.
+            In the container of `X`. A CSR matrix gains entries only in columns with a coefficient.
 
         Raises
         ------
         ValueError
             If `y` holds a label that the model does not know, or `epsilon` does not fit.
         """
-        data, scores, coef, perturbation = self._scores_and_set(X, epsilon)
-        labels = known_positions(y, self.classes_, data)
-        rivals = worst_rivals(worst_case_leads(scores, labels, coef, perturbation), labels)
-        pairs, pair_of_row = np.unique(
-            np.column_stack([rivals, labels]), axis=0, return_inverse=True
-        )
-        changes = perturbation.maximizer(coef[pairs[:, 0]] - coef[pairs[:, 1]]).astype(data.dtype)
-        if issparse(data):
-            perturbed = data + type(data)(csr_array(changes)[pair_of_row])
-        else:
-            perturbed = changes[pair_of_row]
-            perturbed += data
-        return frame_like(X, perturbed, getattr(X, "columns", None))
+        rows, linear, perturbation = self._scores_and_set(X, epsilon)
+        labels = known_positions(y, self.classes_, rows)
+        return frame_like(X, linear.worst_rows(rows, labels, perturbation))
 
     def adversarial_score(self, X, y, epsilon=None, sample_weight=None):
         """Exact worst-case accuracy: the share of rows that no allowed change can make wrong.
@@ -238,12 +220,11 @@ class BaseAdversarialLinearClassifier(
         float
             In [0, 1].
         """
-        data, scores, coef, perturbation = self._scores_and_set(X, epsilon)
-        labels = label_positions(y, self.classes_, data)
+        rows, linear, perturbation = self._scores_and_set(X, epsilon)
+        labels = label_positions(y, self.classes_, rows)
         if sample_weight is not None:
-            sample_weight = check_sample_weight(sample_weight, data, ensure_non_negative=True)
-        leads = worst_case_leads(scores, labels, coef, perturbation)
-        robust = is_robust(leads, labels) & (labels >= 0)
+            sample_weight = check_sample_weight(sample_weight, rows, ensure_non_negative=True)
+        robust = linear.is_robust(labels, perturbation) & (labels >= 0)
         return float(accuracy_score(np.ones_like(robust), robust, sample_weight=sample_weight))
 
     def certified_radius(self, X):
@@ -262,8 +243,8 @@ class BaseAdversarialLinearClassifier(
             divided by the dual norm of w: ``||w||_1`` for "linf", ``||w||_2`` for "l2",
             ``max(abs(w))`` for "l1". Infinity for a model without features.
         """
-        _, scores, coef, unit = self._scores_and_set(X, 1.0)
-        return certified_radii(scores, coef, unit)
+        _, linear, unit = self._scores_and_set(X, 1.0)
+        return linear.certified_radii(unit)
 
     def _validate(self, X, y, sample_weight):
         """Validate the training data, and store what does not depend on the model.
@@ -332,12 +313,12 @@ class BaseAdversarialLinearClassifier(
         self.n_iter_ = np.array([fit.solution.n_iter for fit in fits], dtype=np.int32)
 
     def _scores_and_set(self, X, epsilon):
-        """Validate rows; return them, their scores and the coefficients per class, and the set."""
+        """Validate rows; return them, their `LinearScores` and the perturbation set."""
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=_FLOATS)
         epsilon = self.epsilon_ if epsilon is None else self._resolve_epsilon(epsilon)
-        coef, intercept = scores_per_class(self.coef_, self.intercept_)
-        return X, X @ coef.T + intercept, coef, perturbation_set(self.norm, epsilon)
+        linear = LinearScores.from_coefficients(X, self.coef_, self.intercept_)
+        return X, linear, perturbation_set(self.norm, epsilon)
 
 
 def blas_threads(n_jobs, n_problems):
