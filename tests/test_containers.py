@@ -163,14 +163,17 @@ def test_sparse_booleans_are_numbers(frame, y):
     np.testing.assert_allclose(background.to_numpy(), expected.to_numpy())
 
 
-def test_a_series_of_texts_gets_names(y):
+def test_texts_get_names():
     texts = pd.Series(["good film", "bad film", "good", "bad day"], index=list("abcd"))
     model = make_pipeline(CountVectorizer(), AdversarialLogisticRegression(0.01))
     attributions = explain(model.fit(texts, [1, 0, 1, 0]), texts)
     assert attributions.columns.tolist() == ["bad", "day", "film", "good"]
     assert attributions.index.tolist() == list("abcd")
     assert is_sparse(attributions)
-    assert sparse.issparse(explain(model, texts.tolist()))
+    of_list = explain(model, texts.tolist())
+    pd.testing.assert_frame_equal(of_list, attributions.reset_index(drop=True))
+    of_array = explain(model, texts.to_numpy())
+    pd.testing.assert_frame_equal(of_array, of_list)
 
 
 @pytest.fixture(scope="module")

@@ -71,13 +71,15 @@ def frame_like(X, values, columns=None):
     Returns
     -------
     ndarray, sparse matrix or table
-        For a pandas DataFrame or Series one with its index, of sparse columns for sparse values;
-        for another table one of the same library. The values themselves for any other `X`, for
-        sparse values in libraries without sparse columns, and if names repeat where a library does
-        not allow it.
+        For a pandas DataFrame or Series a DataFrame with its index, for texts or records one
+        without, of sparse columns for sparse values. For another table one of the same library. The
+        values themselves for any other `X`, for sparse values in libraries without sparse columns,
+        and if names repeat where a library does not allow it.
     """
     if _is_pandas(X) or _is_pandas_series(X):
         return _pandas_like(X, values, columns)
+    if columns is not None and not row_shape(X):  # texts or records
+        return _pandas_frame(values, None, columns)
     if not is_frame(X) or issparse(values):
         return values
     # `X.columns` of a pyarrow table holds its data: unlike names, these cannot be hashed.
@@ -94,12 +96,18 @@ def frame_like(X, values, columns=None):
 
 def _pandas_like(X, values, columns):
     """Put values in a pandas DataFrame with the index of `X`."""
-    pandas = sys.modules["pandas"]
     if columns is None and _is_pandas(X) and X.shape[1] == values.shape[1]:
         columns = X.columns
+    return _pandas_frame(values, X.index, columns)
+
+
+def _pandas_frame(values, index, columns):
+    """Put values in a pandas DataFrame, of sparse columns for a sparse matrix."""
+    import pandas as pd  # imported here: `import sklearn_advex` must not load pandas
+
     if issparse(values):
-        return pandas.DataFrame.sparse.from_spmatrix(values, index=X.index, columns=columns)
-    return pandas.DataFrame(values, index=X.index, columns=columns, copy=False)
+        return pd.DataFrame.sparse.from_spmatrix(values, index=index, columns=columns)
+    return pd.DataFrame(values, index=index, columns=columns, copy=False)
 
 
 def named_rows(model, values):
@@ -117,11 +125,7 @@ def named_rows(model, values):
     """
     if not hasattr(model, "feature_names_in_"):
         return values
-    import pandas as pd  # imported here: `import sklearn_advex` must not load pandas
-
-    if issparse(values):
-        return pd.DataFrame.sparse.from_spmatrix(values, columns=model.feature_names_in_)
-    return pd.DataFrame(values, columns=model.feature_names_in_, copy=False)
+    return _pandas_frame(values, None, model.feature_names_in_)
 
 
 def values_of(table):

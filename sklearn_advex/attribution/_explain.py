@@ -121,8 +121,8 @@ def explain(
         function nor the softmax of its `decision_function` is refused, except for "logit".
     target : "predicted", "true" or a class label, default="predicted"
         The class whose output is explained: for each row the predicted one or the one in `y`, or
-        the same class for all rows. A class that is itself called "predicted" or "true" cannot be
-        asked for by its label: the words keep their meaning.
+        the same class for all rows. A class that is itself called "predicted" or "true" is passed
+        as a list, ``target=["true"]``: the words alone keep their meaning.
     baseline : float, "mean", array-like of shape (n_features,) or table of rows, default=0.0
         The input u that predictions are compared with, in the features' units: one number for all
         features, a row, or the feature means of the data that the model was fitted on (its
@@ -160,7 +160,8 @@ def explain(
           adds those columns in which both the baseline and the target class's coefficient are
           non-zero, in every row.
         - DataFrame with the index of `X` where `X` is one (sparse columns where it holds sparse
-          data).
+          data), and a DataFrame named by the encoded columns for texts and records.
+        - A table of the same library for polars, pyarrow and others.
 
         With ``groups=None`` the container is that of the encoded rows, or a DataFrame with the
         index of `X`.

@@ -240,7 +240,7 @@ def require_finite(numbers, model, X):
     that are computed anyway reveal it. Only then `X` is validated, for scikit-learn's message.
     """
     if not np.isfinite(numbers).all():
-        validate_data(model, X, reset=False, accept_sparse="csr")
+        validate_data(model, named_rows(model, X), reset=False, accept_sparse="csr")
         raise ValueError("X holds values so large that the model's scores for them overflow.")
 
 

@@ -35,8 +35,8 @@ _ADVICE = "pass the name of another score as {}=..."
 class FrontierDisplay:
     """Accuracy against the number of features, one line per family of models.
 
-    Each line is the highest accuracy of all models of a family with at most so many features; a
-    dashed one is the highest accuracy under attack, possibly of another model. Create it with
+    A line shows the highest accuracy of all models of a family with at most k features at each k; a
+    dashed one the highest accuracy under attack, possibly of another model. Create it with
     :meth:`from_search` or :meth:`from_paths`.
 
     Parameters
@@ -331,7 +331,7 @@ _DASHED = {"drawstyle": "steps-post", "linewidth": 1.4, "linestyle": (0, (4, 2))
 
 
 def frontier(n_features, accuracy, last):
-    """Compute the highest accuracy of all models with at most so many features.
+    """Compute the highest accuracy of all models with at most k features, for each k.
 
     Parameters
     ----------

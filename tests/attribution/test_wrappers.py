@@ -7,6 +7,7 @@ from scipy import sparse
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.ensemble import AdaBoostClassifier, BaggingClassifier, VotingClassifier
+from sklearn.feature_selection import RFE
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
     FixedThresholdClassifier,
@@ -17,6 +18,7 @@ from sklearn.model_selection import (
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.semi_supervised import SelfTrainingClassifier
 
 from sklearn_advex import AdversarialLogisticRegression, AttributionTransformer, explain
 from sklearn_advex.attribution import adversarial_accuracy, attribution_stability
@@ -107,6 +109,29 @@ def test_another_threshold(wrapper, cancer):
     report = conciseness_report({"n": model}, X, y, epsilon=0.1)
     assert report["adversarial_accuracy"].isna().all()
     assert report["accuracy"].item() == model.score(X, y)
+
+
+def test_a_classifier_that_selects_features(cancer):
+    X, y = cancer
+    model = make_pipeline(StandardScaler(), RFE(LogisticRegression(), n_features_to_select=3))
+    attributions, error = explain(model.fit(X, y), X, return_completeness=True)
+    np.testing.assert_allclose(error, 0, atol=1e-12)
+    assert attributions.any().tolist() == model[-1].support_.tolist()
+    assert n_features_scorer(model, X) == -3
+    expected = adversarial_accuracy(model[-1].estimator_, scaled(model, X), y, epsilon=0.1)
+    assert adversarial_accuracy(model, X, y, epsilon=0.1) == expected
+
+
+def scaled(model, X):
+    return model[-1].transform(model[0].transform(X))
+
+
+def test_a_classifier_that_labels_rows_by_itself(cancer):
+    X, y = cancer
+    codes = (y == "benign").astype(int).where(np.arange(len(y)) % 2 == 0, -1)
+    model = make_pipeline(StandardScaler(), SelfTrainingClassifier(LogisticRegression()))
+    inner = make_pipeline(model.fit(X, codes)[0], model[-1].estimator_)
+    pd.testing.assert_frame_equal(explain(model, X), explain(inner, X))
 
 
 ENSEMBLES = {
