@@ -26,7 +26,9 @@ from sklearn_advex._utils._sklearn_compat import (
 from sklearn_advex.attribution import ExplainMixin
 from sklearn_advex.neural_network._attack import (
     ProjectedGradientDescent,
+    fgsm_step_size,
     frozen,
+    pgd_step_size,
     strongest_attack,
 )
 from sklearn_advex.neural_network._checkpoint import find_run, resume_run
@@ -44,8 +46,8 @@ from sklearn_advex.neural_network._persistence import PersistenceMixin
 from sklearn_advex.neural_network._schedules import LR_SCHEDULES
 from sklearn_advex.neural_network._training import build_net, configure_net, training_data
 
-_BLOCK_SIZE = 256  # rows that are predicted or attacked at a time
-_LATER_CLASSES = "A first partial_fit can be told of more by its parameter classes."
+_BATCH_SIZE = 256  # rows that are predicted or attacked at a time
+_LATER_CLASSES = "Pass all classes to the first partial_fit as its parameter classes."
 
 
 class BaseAdversarialNetClassifier(
@@ -236,14 +238,15 @@ class BaseAdversarialNetClassifier(
         """
         rows = self._check_inputs(X)
         positions = known_positions(y, self.classes_, rows)
-        perturbed, _ = self._worst_case(rows, positions, epsilon, steps, restarts)
+        perturbed, _ = self._search_worst_case(rows, positions, epsilon, steps, restarts)
         perturbed = perturbed.reshape(len(rows), *row_shape(X))
         return frame_like(X, perturbed, getattr(X, "columns", None))
 
     def adversarial_score(self, X, y, epsilon=None, steps=None, restarts=1, sample_weight=None):
-        """Accuracy under attack: the share of rows that :meth:`perturb` cannot turn.
+        """Accuracy under attack, an upper bound of the worst-case accuracy.
 
-        An upper bound of the worst-case accuracy, the closer the more `steps` and `restarts`.
+        The share of rows that :meth:`perturb` does not turn: a search, so rows that it leaves may
+        still be turned by another attack. The bound is the closer the more `steps` and `restarts`.
 
         Parameters
         ----------
@@ -269,11 +272,11 @@ class BaseAdversarialNetClassifier(
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, rows, ensure_non_negative=True)
         positions = label_positions(y, self.classes_, rows)
-        stands = positions >= 0  # no label that is new can be predicted
-        if stands.any():
-            known = rows[stands], positions[stands]
-            _, stands[stands] = self._worst_case(*known, epsilon, steps, restarts)
-        return float(accuracy_score(np.ones_like(stands), stands, sample_weight=sample_weight))
+        is_robust = positions >= 0  # a label that the model does not know is never predicted
+        if is_robust.any():
+            known = rows[is_robust], positions[is_robust]
+            _, is_robust[is_robust] = self._search_worst_case(*known, epsilon, steps, restarts)
+        return _share(is_robust, sample_weight)
 
     @property
     def module_(self):
@@ -321,7 +324,7 @@ class BaseAdversarialNetClassifier(
             )
 
     def _prepare(self, X, y, sample_weight, classes, is_continued):
-        """Validate training data; for a new model also learn about the data what it must know."""
+        """Validate training data; a new model keeps classes, layout and feature means."""
         if not is_continued:
             vars(self).pop("net_", None)  # what an earlier fit learned does not go with new data
         rows, y = check_rows(self, X, reset=not is_continued, y=y)
@@ -337,7 +340,7 @@ class BaseAdversarialNetClassifier(
         return labeled_rows(rows, positions, self.classes_, sample_weight, self.class_weight)
 
     def _resolve_epsilon(self, epsilon):
-        """One half-width per feature, from whatever shape."""
+        """Turn `epsilon` into one half-width per feature."""
         if np.ndim(epsilon) > 1 and self._layout.accepts(np.shape(epsilon)):
             epsilon = np.reshape(epsilon, -1)
         names = getattr(self, "feature_names_in_", None)
@@ -345,7 +348,7 @@ class BaseAdversarialNetClassifier(
 
     @torch.inference_mode(False)
     def _initialize(self, seed=None):
-        """Build module and optimizer anew, from `random_state` or a seed drawn from it before."""
+        """Build a new module and optimizer, seeded by `random_state` or by a given seed."""
         if seed is None:
             seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self._seed = seed
@@ -381,12 +384,16 @@ class BaseAdversarialNetClassifier(
             return None
         n_steps = 1 if self.attack == "fgsm" else self.attack_steps
         if self.attack_step_size == "auto":
-            step_size = (1.25 if self.attack == "fgsm" else 2.5 / n_steps) * self.epsilon_
+            step_size = (
+                fgsm_step_size(self.epsilon_)
+                if self.attack == "fgsm"
+                else pgd_step_size(self.epsilon_, n_steps)
+            )
         else:
             step_size = np.full_like(self.epsilon_, self.attack_step_size)
-        return self._adversary(self.epsilon_, step_size, n_steps, self.random_start)
+        return self._make_attack(self.epsilon_, step_size, n_steps, self.random_start)
 
-    def _adversary(self, epsilon, step_size, n_steps, random_start=True, generator=None):
+    def _make_attack(self, epsilon, step_size, n_steps, random_start=True, generator=None):
         """An attack on inputs of the module."""
         clip = resolve_clip(self.clip, self.n_features_in_)
         return ProjectedGradientDescent(
@@ -399,32 +406,34 @@ class BaseAdversarialNetClassifier(
         )
 
     @torch.inference_mode(False)
-    def _worst_case(self, rows, positions, epsilon, steps, restarts):
-        """The rows under attack, and whether each is still classified correctly."""
+    def _search_worst_case(self, rows, positions, epsilon, steps, restarts):
+        """The attacked rows, and whether each is still classified correctly."""
         positions = torch.from_numpy(positions).to(self.device_)
         epsilon = self.epsilon_ if epsilon is None else self._resolve_epsilon(epsilon)
         steps = self.attack_steps if steps is None else steps
         check_count(steps, "steps")
         check_count(restarts, "restarts")
         generator = torch.Generator(self.device_).manual_seed(self._seed)
-        attack = self._adversary(epsilon, 2.5 / steps * epsilon, steps, generator=generator)
-        perturbed, stands = np.empty_like(rows), np.empty(len(rows), dtype=bool)
+        attack = self._make_attack(
+            epsilon, pgd_step_size(epsilon, steps), steps, generator=generator
+        )
+        perturbed, is_robust = np.empty_like(rows), np.empty(len(rows), dtype=bool)
         with frozen(self.module_):
             logits_of = partial(self._logits, network=input_gradient_network(self.module_))
-            for block in gen_batches(len(rows), _BLOCK_SIZE):
-                inputs, fooled = strongest_attack(
+            for block in gen_batches(len(rows), _BATCH_SIZE):
+                inputs, is_fooled = strongest_attack(
                     attack, logits_of, self._as_inputs(rows[block]), positions[block], restarts
                 )
                 perturbed[block] = self._layout.restore(inputs).cpu().numpy()
-                stands[block] = ~fooled.cpu().numpy()
-        return perturbed, stands
+                is_robust[block] = ~is_fooled.cpu().numpy()
+        return perturbed, is_robust
 
     def _predict_logits(self, rows):
         """Logits of all classes, an ndarray of float64 of shape (n_samples, n_classes)."""
         with torch.inference_mode(), frozen(self.module_):
             blocks = [
                 self._logits(self._as_inputs(rows[block])).cpu().numpy()
-                for block in gen_batches(len(rows), _BLOCK_SIZE)
+                for block in gen_batches(len(rows), _BATCH_SIZE)
             ]
         return np.concatenate(blocks).astype(np.float64)
 
@@ -453,3 +462,8 @@ class BaseAdversarialNetClassifier(
         """
         rows = self._check_inputs(X)
         return rows.reshape(len(rows), *row_shape(X)), self._layout.arrange
+
+
+def _share(is_robust, sample_weight):
+    """Weighted share of rows, a float."""
+    return float(accuracy_score(np.ones_like(is_robust), is_robust, sample_weight=sample_weight))

@@ -84,8 +84,8 @@ class AdversarialNetClassifier(BaseAdversarialNetClassifier):
     callbacks : list of skorch callbacks or None, default=None
         What is called along the training, for example a :class:`TrainingCheckpoint`.
     warm_start : bool, default=False
-        Whether `fit` goes on with the module and the optimizer as they are, over `max_epochs` more
-        epochs with the parameters of now (all but `module` and `optimizer`).
+        Whether `fit` on a fitted model continues its training for `max_epochs` more epochs, with
+        the current parameters (all but `module` and `optimizer`), instead of starting anew.
     random_state : int, RandomState instance or None, default=None
         Determines initial weights, order of the rows, random starts and dropout. Torch's global
         random state is left as found; trainings in several threads, which share it, wait for each
@@ -293,8 +293,8 @@ class AdversarialCNNClassifier(BaseAdversarialNetClassifier):
     callbacks : list of skorch callbacks or None, default=None
         What is called along the training, for example a :class:`TrainingCheckpoint`.
     warm_start : bool, default=False
-        Whether `fit` goes on with the module and the optimizer as they are, over `max_epochs` more
-        epochs with the parameters of now (all but `module` and `optimizer`).
+        Whether `fit` on a fitted model continues its training for `max_epochs` more epochs, with
+        the current parameters (all but `module` and `optimizer`), instead of starting anew.
     random_state : int, RandomState instance or None, default=None
         Determines initial weights, order of the rows, random starts and dropout. Torch's global
         random state is left as found; trainings in several threads, which share it, wait for each

@@ -151,8 +151,8 @@ class AdversarialNet(NeuralNetClassifier):
     ----------
     schedule : Schedule or None
         The epochs that `lr_factor` and `epsilon_warmup` refer to; None for full size throughout.
-    asked_for : tuple (callbacks, is_verbose) or None
-        The wishes of the estimator that the present callbacks are the answer to.
+    callback_request : tuple (callbacks, is_verbose) or None
+        The estimator's parameters from which the present callbacks were made.
     """
 
     # A net that was pickled on a GPU can be read without one: skorch moves these to where it is.
@@ -177,7 +177,7 @@ class AdversarialNet(NeuralNetClassifier):
         self.autocast_dtype = autocast_dtype
         self.seed = seed
         self.schedule = None
-        self.asked_for = None
+        self.callback_request = None
 
     @property
     def precision(self):

@@ -77,9 +77,9 @@ def configure_net(net, estimator):
         group["lr"] = group.pop("initial_lr", group["lr"])  # from before the schedule
     if net.lr != estimator.lr:
         net.set_params(lr=estimator.lr)
-    asked_for = (estimator.callbacks, bool(estimator.verbose))
-    if net.asked_for != asked_for:
-        net.asked_for, net.callbacks = asked_for, _callbacks(estimator)
+    request = (estimator.callbacks, bool(estimator.verbose))
+    if net.callback_request != request:
+        net.callback_request, net.callbacks = request, _callbacks(estimator)
         net.initialize_callbacks()
 
 
