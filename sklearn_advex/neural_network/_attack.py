@@ -58,8 +58,9 @@ class ProjectedGradientDescent:
             From inputs to logits of shape (n_samples, n_classes), each row by itself.
         X : Tensor of shape (n_samples, ...)
             Inputs. Never changed.
-        y : Tensor of int64 of shape (n_samples,)
-            Positions of the true classes.
+        y : Tensor of int64 of shape (n_samples,), or float of shape (n_samples, n_classes)
+            Positions of the true classes, whose cross-entropy is maximized; or probabilities, the
+            divergence from which is.
         scale : float, default=1.0
             What `epsilon` and `step_size` are multiplied by.
 
@@ -139,6 +140,8 @@ def _loss_gradient(logits_of, Z, y):
     with torch.enable_grad():
         probe = Z.detach().requires_grad_()
         logits = logits_of(probe).float()
+        if y.is_floating_point():
+            return torch.autograd.grad(-(y * logits.log_softmax(dim=1)).sum(), probe)[0]
         own = logits.gather(1, y[:, None]).squeeze(1)
         rivals = logits.scatter(1, y[:, None], -torch.inf).logsumexp(dim=1)
         return torch.autograd.grad((rivals - own).sum(), probe)[0]

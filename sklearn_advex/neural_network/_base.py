@@ -26,7 +26,6 @@ from sklearn_advex._utils._sklearn_compat import (
 from sklearn_advex.attribution import ExplainMixin
 from sklearn_advex.neural_network._attack import (
     ProjectedGradientDescent,
-    fgsm_step_size,
     frozen,
     pgd_step_size,
     strongest_attack,
@@ -43,6 +42,7 @@ from sklearn_advex.neural_network._modules import class_logits
 from sklearn_advex.neural_network._nested_params import NestedParamsMixin
 from sklearn_advex.neural_network._net import DivergenceError, Schedule
 from sklearn_advex.neural_network._persistence import PersistenceMixin
+from sklearn_advex.neural_network._robust_losses import ROBUST_LOSSES, Adversary
 from sklearn_advex.neural_network._schedules import LR_SCHEDULES
 from sklearn_advex.neural_network._training import build_net, configure_net, training_data
 
@@ -63,10 +63,11 @@ class BaseAdversarialNetClassifier(
         "module": [callable, torch.nn.Module],
         "epsilon": [Interval(Real, 0, None, closed="left"), "array-like", dict],
         "norm": [StrOptions({"linf"})],
-        "attack": [StrOptions({"pgd", "fgsm"}), None],
+        "training": [StrOptions(set(ROBUST_LOSSES) - {None}), None],
         "attack_steps": [Interval(Integral, 1, None, closed="left")],
         "attack_step_size": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
         "random_start": ["boolean"],
+        "trades_weight": [Interval(Real, 0, None, closed="left")],
         "clip": [tuple, "array-like", None],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "epsilon_warmup": [Interval(Real, 0, 1, closed="both")],
@@ -361,7 +362,7 @@ class BaseAdversarialNetClassifier(
     def _train(self, rows, n_epochs, schedule=None, run=None):
         net = self.net_
         configure_net(net, self)
-        net.attack, net.schedule, net.run = self._training_attack(), schedule, run
+        net.robust_loss, net.schedule, net.run = self._robust_loss(), schedule, run
         data = training_data(rows, self._layout, self.device_, self.validation_fraction, self._seed)
         try:
             with seeded(self._seed):
@@ -379,31 +380,22 @@ class BaseAdversarialNetClassifier(
             )
         return self
 
-    def _training_attack(self):
-        if self.attack is None:
-            return None
-        n_steps = 1 if self.attack == "fgsm" else self.attack_steps
-        if self.attack_step_size == "auto":
-            step_size = (
-                fgsm_step_size(self.epsilon_)
-                if self.attack == "fgsm"
-                else pgd_step_size(self.epsilon_, n_steps)
-            )
-        else:
-            step_size = np.full_like(self.epsilon_, self.attack_step_size)
-        return self._make_attack(self.epsilon_, step_size, n_steps, self.random_start)
-
-    def _make_attack(self, epsilon, step_size, n_steps, random_start=True, generator=None):
-        """An attack on inputs of the module."""
-        clip = resolve_clip(self.clip, self.n_features_in_)
-        return ProjectedGradientDescent(
-            self._as_inputs(epsilon),
-            self._as_inputs(step_size),
-            n_steps,
-            random_start,
-            None if clip is None else tuple(self._as_inputs(bound) for bound in clip),
-            generator,
+    def _robust_loss(self):
+        """What a training step minimizes."""
+        adversary = Adversary(
+            self._as_inputs(self.epsilon_),
+            self._clip_inputs(),
+            self.attack_steps,
+            self.attack_step_size,
+            self.random_start,
+            self.trades_weight,
         )
+        return ROBUST_LOSSES[self.training](adversary)
+
+    def _clip_inputs(self):
+        """The range of valid inputs as the module takes them, or None."""
+        clip = resolve_clip(self.clip, self.n_features_in_)
+        return None if clip is None else tuple(self._as_inputs(bound) for bound in clip)
 
     @torch.inference_mode(False)
     def _search_worst_case(self, rows, positions, epsilon, steps, restarts):
@@ -414,8 +406,10 @@ class BaseAdversarialNetClassifier(
         check_count(steps, "steps")
         check_count(restarts, "restarts")
         generator = torch.Generator(self.device_).manual_seed(self._seed)
-        attack = self._make_attack(
-            epsilon, pgd_step_size(epsilon, steps), steps, generator=generator
+        epsilon = self._as_inputs(epsilon)
+        step_size = pgd_step_size(epsilon, steps)
+        attack = ProjectedGradientDescent(
+            epsilon, step_size, steps, True, self._clip_inputs(), generator
         )
         perturbed, is_robust = np.empty_like(rows), np.empty(len(rows), dtype=bool)
         with frozen(self.module_):

@@ -37,18 +37,24 @@ class AdversarialNetClassifier(BaseAdversarialNetClassifier):
         feature that cannot be changed.
     norm : {"linf"}, default="linf"
         Shape of the perturbation set.
-    attack : {"pgd", "fgsm"} or None, default="pgd"
-        How the worst case is searched for while training. "pgd" takes `attack_steps` steps, "fgsm"
-        a single one [3]_. None is natural training.
+    training : {"pgd", "fgsm", "trades"} or None, default="pgd"
+        What a training step minimizes. "pgd": the loss of the worst case that an attack of
+        `attack_steps` steps finds; "fgsm": that of a single step [3]_; "trades": the clean loss,
+        and `trades_weight` times the divergence of the probabilities under attack from the clean
+        ones [4]_. None is natural training.
     attack_steps : int, default=10
-        Steps of "pgd".
+        Steps of "pgd" and "trades", and of the attacks on the fitted model.
     attack_step_size : "auto" or float, default="auto"
-        Length of a step, in the features' units. "auto" is ``2.5 * epsilon / attack_steps`` for
-        "pgd" and ``1.25 * epsilon`` for "fgsm". The paper's own schedule for images is
+        Length of a step, in the features' units. "auto" is ``2.5 * epsilon / attack_steps``, and
+        ``1.25 * epsilon`` for "fgsm". The paper's own schedule for images is
         ``100 * epsilon + 10`` steps of 0.01.
     random_start : bool, default=True
         Whether an attack starts anywhere in the box, rather than at the input. Without it, one
-        "fgsm" step of size `epsilon` is the exact worst case of a linear module.
+        "fgsm" step of size `epsilon` is the exact worst case of a linear module. "trades" starts at
+        random always.
+    trades_weight : float, default=6.0
+        Weight of the divergence in the loss of "trades": 0 is natural training, more trades
+        accuracy for robustness.
     clip : tuple (low, high) or None, default=(0.0, 1.0)
         The range of valid inputs, which the attack does not leave: two numbers, or two arrays with
         one number per feature. None for data without bounds.
@@ -141,6 +147,10 @@ class AdversarialNetClassifier(BaseAdversarialNetClassifier):
     .. [3] E. Wong, L. Rice, J. Z. Kolter. "Fast is Better than Free: Revisiting Adversarial
        Training". ICLR 2020. https://arxiv.org/abs/2001.03994
 
+    .. [4] H. Zhang, Y. Yu, J. Jiao, E. P. Xing, L. El Ghaoui, M. I. Jordan. "Theoretically
+       Principled Trade-off between Robustness and Accuracy". ICML 2019.
+       https://arxiv.org/abs/1901.08573
+
     Examples
     --------
     >>> from sklearn.datasets import load_breast_cancer
@@ -166,10 +176,11 @@ class AdversarialNetClassifier(BaseAdversarialNetClassifier):
         *,
         epsilon=0.3,
         norm="linf",
-        attack="pgd",
+        training="pgd",
         attack_steps=10,
         attack_step_size="auto",
         random_start=True,
+        trades_weight=6.0,
         clip=(0.0, 1.0),
         alpha=0.0,
         epsilon_warmup=0.0,
@@ -191,10 +202,11 @@ class AdversarialNetClassifier(BaseAdversarialNetClassifier):
         self.module = module
         self.epsilon = epsilon
         self.norm = norm
-        self.attack = attack
+        self.training = training
         self.attack_steps = attack_steps
         self.attack_step_size = attack_step_size
         self.random_start = random_start
+        self.trades_weight = trades_weight
         self.clip = clip
         self.alpha = alpha
         self.epsilon_warmup = epsilon_warmup
@@ -246,18 +258,24 @@ class AdversarialCNNClassifier(BaseAdversarialNetClassifier):
         feature that cannot be changed.
     norm : {"linf"}, default="linf"
         Shape of the perturbation set.
-    attack : {"pgd", "fgsm"} or None, default="pgd"
-        How the worst case is searched for while training. "pgd" takes `attack_steps` steps, "fgsm"
-        a single one [3]_. None is natural training.
+    training : {"pgd", "fgsm", "trades"} or None, default="pgd"
+        What a training step minimizes. "pgd": the loss of the worst case that an attack of
+        `attack_steps` steps finds; "fgsm": that of a single step [3]_; "trades": the clean loss,
+        and `trades_weight` times the divergence of the probabilities under attack from the clean
+        ones [4]_. None is natural training.
     attack_steps : int, default=10
-        Steps of "pgd".
+        Steps of "pgd" and "trades", and of the attacks on the fitted model.
     attack_step_size : "auto" or float, default="auto"
-        Length of a step, in the features' units. "auto" is ``2.5 * epsilon / attack_steps`` for
-        "pgd" and ``1.25 * epsilon`` for "fgsm". The paper's own schedule for images is
+        Length of a step, in the features' units. "auto" is ``2.5 * epsilon / attack_steps``, and
+        ``1.25 * epsilon`` for "fgsm". The paper's own schedule for images is
         ``100 * epsilon + 10`` steps of 0.01.
     random_start : bool, default=True
         Whether an attack starts anywhere in the box, rather than at the input. Without it, one
-        "fgsm" step of size `epsilon` is the exact worst case of a linear module.
+        "fgsm" step of size `epsilon` is the exact worst case of a linear module. "trades" starts at
+        random always.
+    trades_weight : float, default=6.0
+        Weight of the divergence in the loss of "trades": 0 is natural training, more trades
+        accuracy for robustness.
     clip : tuple (low, high) or None, default=(0.0, 1.0)
         The range of valid inputs, which the attack does not leave: two numbers, or two arrays with
         one number per feature. None for data without bounds.
@@ -351,6 +369,10 @@ class AdversarialCNNClassifier(BaseAdversarialNetClassifier):
     .. [3] E. Wong, L. Rice, J. Z. Kolter. "Fast is Better than Free: Revisiting Adversarial
        Training". ICLR 2020. https://arxiv.org/abs/2001.03994
 
+    .. [4] H. Zhang, Y. Yu, J. Jiao, E. P. Xing, L. El Ghaoui, M. I. Jordan. "Theoretically
+       Principled Trade-off between Robustness and Accuracy". ICML 2019.
+       https://arxiv.org/abs/1901.08573
+
     Examples
     --------
     >>> from sklearn.datasets import load_digits
@@ -377,10 +399,11 @@ class AdversarialCNNClassifier(BaseAdversarialNetClassifier):
         channels="auto",
         epsilon=0.3,
         norm="linf",
-        attack="pgd",
+        training="pgd",
         attack_steps=10,
         attack_step_size="auto",
         random_start=True,
+        trades_weight=6.0,
         clip=(0.0, 1.0),
         alpha=0.0,
         epsilon_warmup=0.0,
@@ -404,10 +427,11 @@ class AdversarialCNNClassifier(BaseAdversarialNetClassifier):
         self.channels = channels
         self.epsilon = epsilon
         self.norm = norm
-        self.attack = attack
+        self.training = training
         self.attack_steps = attack_steps
         self.attack_step_size = attack_step_size
         self.random_start = random_start
+        self.trades_weight = trades_weight
         self.clip = clip
         self.alpha = alpha
         self.epsilon_warmup = epsilon_warmup

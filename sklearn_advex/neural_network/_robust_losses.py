@@ -1,0 +1,219 @@
+"""What a training step minimizes: the loss of a batch, natural or against an adversary."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch.nn import functional
+
+from sklearn_advex.neural_network._attack import (
+    ProjectedGradientDescent,
+    fgsm_step_size,
+    frozen,
+    pgd_step_size,
+)
+
+
+class Adversary(NamedTuple):
+    """What a network is trained against, as the parameters of an estimator say.
+
+    Attributes
+    ----------
+    epsilon : Tensor that broadcasts to inputs
+        Half-width of the allowed change of each entry of an input.
+    clip : tuple (low, high) of Tensors that broadcast to inputs, or None
+        The valid inputs.
+    attack_steps : int
+    attack_step_size : "auto" or float
+    random_start : bool
+    trades_weight : float
+    """
+
+    epsilon: torch.Tensor
+    clip: tuple[torch.Tensor, torch.Tensor] | None
+    attack_steps: int
+    attack_step_size: float | str
+    random_start: bool
+    trades_weight: float
+
+    def attack(self, n_steps, step_size, random_start):
+        """Return an attack whose steps have a length of `step_size` unless the user gave one."""
+        if self.attack_step_size != "auto":
+            step_size = torch.full_like(self.epsilon, self.attack_step_size)
+        return ProjectedGradientDescent(self.epsilon, step_size, n_steps, random_start, self.clip)
+
+
+class BatchLoss(NamedTuple):
+    """The loss of each row of a batch, and what it was computed from.
+
+    Attributes
+    ----------
+    losses : Tensor of shape (n_samples,)
+        What is minimized, to be averaged with the weights of the rows.
+    logits : dict of str to Tensor of shape (n_samples, n_classes)
+        The logits on the clean batch ("clean"), on the attacked batch ("adversarial") or the
+        worst-case logits by bounds ("certified"), as far as they were computed. What the loss is of
+        comes last.
+    """
+
+    losses: torch.Tensor
+    logits: dict[str, torch.Tensor]
+
+
+class RobustLoss(ABC):
+    """The loss that a training step minimizes.
+
+    It is computed in two parts, since an optimizer may ask for the loss of a batch several times:
+    `prepare` once per batch, `losses` in every evaluation.
+    """
+
+    def prepare(self, net, batch, scale):
+        """Compute what does not depend on the optimizer's evaluation, such as an attack.
+
+        Parameters
+        ----------
+        net : AdversarialNet
+        batch : Batch
+        scale : float
+            What epsilon is multiplied by, in [0, 1].
+
+        Returns
+        -------
+        Batch
+            With `scale`; `X` is replaced by the attacked inputs where there is an attack.
+        """
+        return batch.with_scale(scale)
+
+    @abstractmethod
+    def losses(self, net, batch):
+        """Compute the loss of each row.
+
+        Parameters
+        ----------
+        net : AdversarialNet
+        batch : Batch
+            From `prepare`.
+
+        Returns
+        -------
+        BatchLoss
+        """
+
+
+@dataclass(frozen=True)
+class NaturalLoss(RobustLoss):
+    """The cross-entropy of the batch as it is."""
+
+    def losses(self, net, batch):
+        """Compute the loss of each row; see :class:`RobustLoss`."""
+        logits = net.logits(batch.X)
+        return BatchLoss(cross_entropies(logits, batch.y), {"clean": logits})
+
+
+@dataclass(frozen=True)
+class AttackedLoss(RobustLoss):
+    """The cross-entropy of the attacked batch (Madry et al., ICLR 2018)."""
+
+    attack: ProjectedGradientDescent
+
+    def prepare(self, net, batch, scale):
+        """Attack the batch; see :class:`RobustLoss`."""
+        with frozen(net.module_):
+            logits_of = net.frozen_logits()
+            with torch.no_grad():
+                clean = logits_of(batch.X)
+            attacked = net.run_attack(self.attack, logits_of, batch.X, batch.y, scale)
+        return batch.with_scale(scale).attacked(attacked, clean)
+
+    def losses(self, net, batch):
+        """Compute the loss of each row; see :class:`RobustLoss`."""
+        logits = net.logits(batch.X)
+        losses = cross_entropies(logits, batch.y)
+        return BatchLoss(losses, {"clean": batch.clean_logits, "adversarial": logits})
+
+
+@dataclass(frozen=True)
+class TradesLoss(RobustLoss):
+    r"""The clean cross-entropy and how far an attack can move the predicted probabilities.
+
+    .. math::
+
+        L(f(x), y) + \beta \max_{\delta} \mathrm{KL}\left( p(x) \| p(x + \delta) \right)
+
+    (Zhang et al., ICML 2019, https://arxiv.org/abs/1901.08573).
+
+    Parameters
+    ----------
+    attack : ProjectedGradientDescent
+        With a random start: at the input itself the divergence has no slope.
+    weight : float
+        The factor beta.
+    """
+
+    attack: ProjectedGradientDescent
+    weight: float
+
+    def prepare(self, net, batch, scale):
+        """Attack the predicted probabilities; see :class:`RobustLoss`."""
+        with frozen(net.module_):
+            logits_of = net.frozen_logits()
+            with torch.no_grad():
+                clean = logits_of(batch.X)
+            targets = clean.softmax(dim=1)
+            attacked = net.run_attack(self.attack, logits_of, batch.X, targets, scale)
+        return batch.with_scale(scale).attacked(attacked, clean)
+
+    def losses(self, net, batch):
+        """Compute the loss of each row; see :class:`RobustLoss`."""
+        clean, adversarial = net.logits(batch.clean_X), net.logits(batch.X)
+        divergences = functional.kl_div(
+            adversarial.log_softmax(dim=1),
+            clean.log_softmax(dim=1),
+            reduction="none",
+            log_target=True,
+        ).sum(dim=1)
+        losses = cross_entropies(clean, batch.y) + self.weight * divergences
+        return BatchLoss(losses, {"clean": clean, "adversarial": adversarial})
+
+
+def cross_entropies(logits, y):
+    """Cross-entropy of each row.
+
+    Parameters
+    ----------
+    logits : Tensor of shape (n_samples, n_classes)
+    y : Tensor of int64 of shape (n_samples,)
+        Positions of the true classes.
+
+    Returns
+    -------
+    Tensor of shape (n_samples,)
+    """
+    return functional.cross_entropy(logits, y, reduction="none")
+
+
+def _natural(adversary):
+    return NaturalLoss()
+
+
+def _pgd(adversary):
+    n_steps = adversary.attack_steps
+    step_size = pgd_step_size(adversary.epsilon, n_steps)
+    return AttackedLoss(adversary.attack(n_steps, step_size, adversary.random_start))
+
+
+def _fgsm(adversary):
+    step_size = fgsm_step_size(adversary.epsilon)
+    return AttackedLoss(adversary.attack(1, step_size, adversary.random_start))
+
+
+def _trades(adversary):
+    n_steps = adversary.attack_steps
+    step_size = pgd_step_size(adversary.epsilon, n_steps)
+    attack = adversary.attack(n_steps, step_size, random_start=True)
+    return TradesLoss(attack, adversary.trades_weight)
+
+
+#: From the parameter `training` of an estimator and its :class:`Adversary` to the loss.
+ROBUST_LOSSES = {None: _natural, "pgd": _pgd, "fgsm": _fgsm, "trades": _trades}
