@@ -6,5 +6,12 @@ from sklearn_advex.neural_network._classifier import (
     AdversarialNetClassifier,
 )
 from sklearn_advex.neural_network._conv_net import ConvNet
+from sklearn_advex.neural_network._residual_sum import ResidualSum
 
-__all__ = ["AdversarialCNNClassifier", "AdversarialNetClassifier", "ConvNet", "TrainingCheckpoint"]
+__all__ = [
+    "AdversarialCNNClassifier",
+    "AdversarialNetClassifier",
+    "ConvNet",
+    "ResidualSum",
+    "TrainingCheckpoint",
+]

@@ -13,6 +13,7 @@ from sklearn_advex.neural_network._net_state import net_state, restore_net
 from sklearn_advex.neural_network._persistence import qualified_name
 from sklearn_advex.neural_network._plain_data import encode
 from sklearn_advex.neural_network._saved_file import read_file, write_file
+from sklearn_advex.neural_network._training import resolve_warmup
 
 _IRRELEVANT = {"callbacks", "device", "max_epochs", "random_state", "verbose", "warm_start"}
 _ADVICE = "To train a new model, delete the file or give TrainingCheckpoint another path."
@@ -167,7 +168,10 @@ def _identity(estimator, rows):
     run["shape of a row"] = estimator._layout.module_shape
     if isinstance(estimator.random_state, Integral):
         run["random_state"] = estimator.random_state
-    if estimator.lr_schedule is not None or estimator.epsilon_warmup > 0:
+    if (
+        estimator.lr_schedule is not None
+        or resolve_warmup(estimator.epsilon_warmup, estimator.training) > 0
+    ):
         run["max_epochs"] = estimator.max_epochs
     if isinstance(estimator.module, nn.Module):
         weights = estimator.module.state_dict().values()

@@ -37,11 +37,14 @@ class AdversarialNetClassifier(BaseAdversarialNetClassifier):
         feature that cannot be changed.
     norm : {"linf"}, default="linf"
         Shape of the perturbation set.
-    training : {"pgd", "fgsm", "trades"} or None, default="pgd"
+    training : {"pgd", "fgsm", "trades", "ibp"} or None, default="pgd"
         What a training step minimizes. "pgd": the loss of the worst case that an attack of
         `attack_steps` steps finds; "fgsm": that of a single step [3]_; "trades": the clean loss,
         and `trades_weight` times the divergence of the probabilities under attack from the clean
-        ones [4]_. None is natural training.
+        ones [4]_; "ibp": a mix of the clean loss and that of the worst case by interval bounds,
+        which :meth:`certified_score` can prove [5]_. It costs about three natural passes, whatever
+        `attack_steps`, and needs a module whose layers all have bounds; see
+        :class:`~sklearn_advex.neural_network.ResidualSum`. None is natural training.
     attack_steps : int, default=10
         Steps of "pgd" and "trades", and of the attacks on the fitted model.
     attack_step_size : "auto" or float, default="auto"
@@ -55,14 +58,19 @@ class AdversarialNetClassifier(BaseAdversarialNetClassifier):
     trades_weight : float, default=6.0
         Weight of the divergence in the loss of "trades": 0 is natural training, more trades
         accuracy for robustness.
+    certified_share : float, default=0.5
+        Share of the certified loss in that of "ibp", in [0, 1]; it grows from 0 along with epsilon.
+        Less is more accurate, more has better bounds.
     clip : tuple (low, high) or None, default=(0.0, 1.0)
         The range of valid inputs, which the attack does not leave: two numbers, or two arrays with
         one number per feature. None for data without bounds.
     alpha : float, default=0.0
         Weight of the l1 norm of the module's weights in the mean loss; the paper's lambda, for its
         l1-regularized models. Parameters with one dimension (biases, scales) are not penalized.
-    epsilon_warmup : float, default=0.0
-        Share of the training steps over which the attack grows linearly from nothing to `epsilon`.
+    epsilon_warmup : "auto" or float, default="auto"
+        Share of the training steps over which the adversary grows linearly from nothing to
+        `epsilon`. "auto" is half of them for "ibp", which cannot start at full size, and none for
+        attacks.
     max_epochs : int, default=10
         Passes over the data.
     batch_size : int, default=128
@@ -110,9 +118,10 @@ class AdversarialNetClassifier(BaseAdversarialNetClassifier):
         The net that trained it.
     history_ : skorch.History
         One dict per epoch: ``train_loss`` (the objective) and ``train_clean_loss``,
-        ``train_clean_accuracy``, ``train_adversarial_loss``, ``train_adversarial_accuracy``, each
-        the mean over the epoch's batches at their time; the same with ``valid_`` where
-        `validation_fraction` asks for it.
+        ``train_clean_accuracy``, and of attacked batches ``train_adversarial_loss``,
+        ``train_adversarial_accuracy`` or by bounds ``train_certified_loss``,
+        ``train_certified_accuracy``; each the mean over the epoch's batches at their time. The same
+        with ``valid_`` where `validation_fraction` asks for it.
     classes_ : ndarray of shape (n_classes,)
         Class labels.
     epsilon_ : ndarray of shape (n_features,)
@@ -151,6 +160,9 @@ class AdversarialNetClassifier(BaseAdversarialNetClassifier):
        Principled Trade-off between Robustness and Accuracy". ICML 2019.
        https://arxiv.org/abs/1901.08573
 
+    .. [5] S. Gowal et al. "On the Effectiveness of Interval Bound Propagation for Training
+       Verifiably Robust Models". 2018. https://arxiv.org/abs/1810.12715
+
     Examples
     --------
     >>> from sklearn.datasets import load_breast_cancer
@@ -181,9 +193,10 @@ class AdversarialNetClassifier(BaseAdversarialNetClassifier):
         attack_step_size="auto",
         random_start=True,
         trades_weight=6.0,
+        certified_share=0.5,
         clip=(0.0, 1.0),
         alpha=0.0,
-        epsilon_warmup=0.0,
+        epsilon_warmup="auto",
         max_epochs=10,
         batch_size=128,
         optimizer=torch.optim.Adam,
@@ -207,6 +220,7 @@ class AdversarialNetClassifier(BaseAdversarialNetClassifier):
         self.attack_step_size = attack_step_size
         self.random_start = random_start
         self.trades_weight = trades_weight
+        self.certified_share = certified_share
         self.clip = clip
         self.alpha = alpha
         self.epsilon_warmup = epsilon_warmup
@@ -258,11 +272,14 @@ class AdversarialCNNClassifier(BaseAdversarialNetClassifier):
         feature that cannot be changed.
     norm : {"linf"}, default="linf"
         Shape of the perturbation set.
-    training : {"pgd", "fgsm", "trades"} or None, default="pgd"
+    training : {"pgd", "fgsm", "trades", "ibp"} or None, default="pgd"
         What a training step minimizes. "pgd": the loss of the worst case that an attack of
         `attack_steps` steps finds; "fgsm": that of a single step [3]_; "trades": the clean loss,
         and `trades_weight` times the divergence of the probabilities under attack from the clean
-        ones [4]_. None is natural training.
+        ones [4]_; "ibp": a mix of the clean loss and that of the worst case by interval bounds,
+        which :meth:`certified_score` can prove [5]_. It costs about three natural passes, whatever
+        `attack_steps`, and needs a module whose layers all have bounds; see
+        :class:`~sklearn_advex.neural_network.ResidualSum`. None is natural training.
     attack_steps : int, default=10
         Steps of "pgd" and "trades", and of the attacks on the fitted model.
     attack_step_size : "auto" or float, default="auto"
@@ -276,14 +293,19 @@ class AdversarialCNNClassifier(BaseAdversarialNetClassifier):
     trades_weight : float, default=6.0
         Weight of the divergence in the loss of "trades": 0 is natural training, more trades
         accuracy for robustness.
+    certified_share : float, default=0.5
+        Share of the certified loss in that of "ibp", in [0, 1]; it grows from 0 along with epsilon.
+        Less is more accurate, more has better bounds.
     clip : tuple (low, high) or None, default=(0.0, 1.0)
         The range of valid inputs, which the attack does not leave: two numbers, or two arrays with
         one number per feature. None for data without bounds.
     alpha : float, default=0.0
         Weight of the l1 norm of the module's weights in the mean loss; the paper's lambda, for its
         l1-regularized models. Parameters with one dimension (biases, scales) are not penalized.
-    epsilon_warmup : float, default=0.0
-        Share of the training steps over which the attack grows linearly from nothing to `epsilon`.
+    epsilon_warmup : "auto" or float, default="auto"
+        Share of the training steps over which the adversary grows linearly from nothing to
+        `epsilon`. "auto" is half of them for "ibp", which cannot start at full size, and none for
+        attacks.
     max_epochs : int, default=10
         Passes over the data.
     batch_size : int, default=128
@@ -333,9 +355,10 @@ class AdversarialCNNClassifier(BaseAdversarialNetClassifier):
         The net that trained it.
     history_ : skorch.History
         One dict per epoch: ``train_loss`` (the objective) and ``train_clean_loss``,
-        ``train_clean_accuracy``, ``train_adversarial_loss``, ``train_adversarial_accuracy``, each
-        the mean over the epoch's batches at their time; the same with ``valid_`` where
-        `validation_fraction` asks for it.
+        ``train_clean_accuracy``, and of attacked batches ``train_adversarial_loss``,
+        ``train_adversarial_accuracy`` or by bounds ``train_certified_loss``,
+        ``train_certified_accuracy``; each the mean over the epoch's batches at their time. The same
+        with ``valid_`` where `validation_fraction` asks for it.
     classes_ : ndarray of shape (n_classes,)
         Class labels.
     epsilon_ : ndarray of shape (n_features,)
@@ -373,6 +396,9 @@ class AdversarialCNNClassifier(BaseAdversarialNetClassifier):
        Principled Trade-off between Robustness and Accuracy". ICML 2019.
        https://arxiv.org/abs/1901.08573
 
+    .. [5] S. Gowal et al. "On the Effectiveness of Interval Bound Propagation for Training
+       Verifiably Robust Models". 2018. https://arxiv.org/abs/1810.12715
+
     Examples
     --------
     >>> from sklearn.datasets import load_digits
@@ -404,9 +430,10 @@ class AdversarialCNNClassifier(BaseAdversarialNetClassifier):
         attack_step_size="auto",
         random_start=True,
         trades_weight=6.0,
+        certified_share=0.5,
         clip=(0.0, 1.0),
         alpha=0.0,
-        epsilon_warmup=0.0,
+        epsilon_warmup="auto",
         max_epochs=10,
         batch_size=128,
         optimizer=torch.optim.Adam,
@@ -432,6 +459,7 @@ class AdversarialCNNClassifier(BaseAdversarialNetClassifier):
         self.attack_step_size = attack_step_size
         self.random_start = random_start
         self.trades_weight = trades_weight
+        self.certified_share = certified_share
         self.clip = clip
         self.alpha = alpha
         self.epsilon_warmup = epsilon_warmup

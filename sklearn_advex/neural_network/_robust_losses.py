@@ -13,6 +13,7 @@ from sklearn_advex.neural_network._attack import (
     frozen,
     pgd_step_size,
 )
+from sklearn_advex.neural_network._bounds import input_box, steps_of, worst_case_logits
 
 
 class Adversary(NamedTuple):
@@ -28,6 +29,7 @@ class Adversary(NamedTuple):
     attack_step_size : "auto" or float
     random_start : bool
     trades_weight : float
+    certified_share : float
     """
 
     epsilon: torch.Tensor
@@ -36,6 +38,7 @@ class Adversary(NamedTuple):
     attack_step_size: float | str
     random_start: bool
     trades_weight: float
+    certified_share: float
 
     def attack(self, n_steps, step_size, random_start):
         """Return an attack whose steps have a length of `step_size` unless the user gave one."""
@@ -66,7 +69,14 @@ class RobustLoss(ABC):
 
     It is computed in two parts, since an optimizer may ask for the loss of a batch several times:
     `prepare` once per batch, `losses` in every evaluation.
+
+    Attributes
+    ----------
+    requires_bounds : bool
+        Whether every layer of the module must have bounds.
     """
+
+    requires_bounds = False
 
     def prepare(self, net, batch, scale):
         """Compute what does not depend on the optimizer's evaluation, such as an attack.
@@ -177,6 +187,43 @@ class TradesLoss(RobustLoss):
         return BatchLoss(losses, {"clean": clean, "adversarial": adversarial})
 
 
+@dataclass(frozen=True)
+class IntervalLoss(RobustLoss):
+    r"""The cross-entropy of worst-case logits by interval bounds, mixed with the natural loss.
+
+    .. math::
+
+        (1 - \kappa) L(f(x), y) + \kappa L(z(x), y)
+
+    where :math:`z_k` bounds how far the logit of class k can rise above that of the true class
+    (Gowal et al., 2018, https://arxiv.org/abs/1810.12715). The share :math:`\kappa` grows together
+    with epsilon.
+
+    Parameters
+    ----------
+    epsilon : Tensor that broadcasts to inputs
+    clip : tuple (low, high) of Tensors that broadcast to inputs, or None
+    certified_share : float
+        The share at full epsilon.
+    """
+
+    epsilon: torch.Tensor
+    clip: tuple[torch.Tensor, torch.Tensor] | None
+    certified_share: float
+
+    requires_bounds = True
+
+    def losses(self, net, batch):
+        """Compute the loss of each row; see :class:`RobustLoss`."""
+        clean = net.logits(batch.X)
+        box = input_box(batch.X, self.epsilon * batch.scale, self.clip)
+        worst = worst_case_logits(steps_of(net.module_), box, batch.y)
+        share = self.certified_share * batch.scale
+        natural, certified = cross_entropies(clean, batch.y), cross_entropies(worst, batch.y)
+        losses = torch.lerp(natural, certified, share)
+        return BatchLoss(losses, {"clean": clean, "certified": worst})
+
+
 def cross_entropies(logits, y):
     """Cross-entropy of each row.
 
@@ -215,5 +262,9 @@ def _trades(adversary):
     return TradesLoss(attack, adversary.trades_weight)
 
 
+def _ibp(adversary):
+    return IntervalLoss(adversary.epsilon, adversary.clip, adversary.certified_share)
+
+
 #: From the parameter `training` of an estimator and its :class:`Adversary` to the loss.
-ROBUST_LOSSES = {None: _natural, "pgd": _pgd, "fgsm": _fgsm, "trades": _trades}
+ROBUST_LOSSES = {None: _natural, "pgd": _pgd, "fgsm": _fgsm, "trades": _trades, "ibp": _ibp}

@@ -68,7 +68,7 @@ def configure_net(net, estimator):
     schedule = estimator.lr_schedule
     net.lr_factor = LR_SCHEDULES[schedule] if isinstance(schedule, str) else schedule
     net.batch_size = estimator.batch_size
-    net.epsilon_warmup = estimator.epsilon_warmup
+    net.epsilon_warmup = resolve_warmup(estimator.epsilon_warmup, estimator.training)
     net.alpha = estimator.alpha
     device = torch.device(net.device)
     precision = resolve_precision(estimator.precision, device, net.module_)
@@ -81,6 +81,25 @@ def configure_net(net, estimator):
     if net.callback_request != request:
         net.callback_request, net.callbacks = request, _callbacks(estimator)
         net.initialize_callbacks()
+
+
+def resolve_warmup(epsilon_warmup, training):
+    """Turn `epsilon_warmup` into a share of the training steps.
+
+    Parameters
+    ----------
+    epsilon_warmup : "auto" or float
+    training : str or None
+
+    Returns
+    -------
+    float
+        By default half of the steps for interval bounds, which are too loose to learn from at the
+        start, and none for attacks.
+    """
+    if epsilon_warmup == "auto":
+        return 0.5 if training == "ibp" else 0.0
+    return epsilon_warmup
 
 
 def training_data(rows, layout, device, validation_fraction, seed):

@@ -1,0 +1,74 @@
+"""Worst-case logits by intervals, to be differentiated and minimized."""
+
+import torch
+from torch import nn
+
+from sklearn_advex.neural_network._bounds._box import Box
+from sklearn_advex.neural_network._modules import class_logits
+
+
+def worst_case_logits(steps, box, y):
+    r"""Bound how far each logit can rise above that of the true class.
+
+    Boxes are propagated through all layers but the last (interval bound propagation: Gowal et al.,
+    2018, https://arxiv.org/abs/1810.12715). A linear last layer is folded into the differences of
+    logits,
+
+    .. math::
+
+        z_k = (w_k - w_y)^\top c + b_k - b_y + |w_k - w_y|^\top r
+
+    for a box with center c and radius r: what both logits have in common cancels.
+
+    Parameters
+    ----------
+    steps : list of Step
+    box : Box
+        Of inputs.
+    y : Tensor of int64 of shape (n_samples,)
+        Positions of the true classes.
+
+    Returns
+    -------
+    Tensor of shape (n_samples, n_classes)
+        The upper bounds z; 0 for the true class.
+    """
+    if type(steps[-1].layer) is nn.Linear:
+        return _folded(steps[-1].layer, propagate(steps[:-1], box), y)
+    low, high = (class_logits(end) for end in propagate(steps, box))
+    worst = high - low.gather(1, y[:, None])
+    return worst.scatter(1, y[:, None], 0.0)
+
+
+def propagate(steps, box):
+    """Propagate a box through layers.
+
+    Parameters
+    ----------
+    steps : list of Step
+    box : Box
+
+    Returns
+    -------
+    Box
+    """
+    for step in steps:
+        if step.rule is not None:
+            box = step.rule.interval(step.layer, box)
+        else:
+            ends = zip(*(propagate(branch, box) for branch in step.branches), strict=True)
+            box = Box(*map(sum, ends))
+    return box
+
+
+def _folded(layer, box, y):
+    weight, bias = layer.weight, layer.bias
+    if len(weight) == 1:
+        weight = torch.cat([torch.zeros_like(weight), weight])
+        bias = None if bias is None else torch.cat([torch.zeros_like(bias), bias])
+    logits = nn.functional.linear(box.center, weight, bias)
+    differences = (weight - weight[:, None]).abs()
+    spread = nn.functional.linear(box.radius, differences.flatten(0, 1))
+    spread = spread.unflatten(1, differences.shape[:2])
+    own = torch.arange(len(y), device=y.device)
+    return logits - logits.gather(1, y[:, None]) + spread[own, y]
