@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.metrics import accuracy_score
 from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils.validation import check_is_fitted
 
@@ -30,12 +29,15 @@ from sklearn_advex.neural_network._attack import (
     pgd_step_size,
     strongest_attack,
 )
+from sklearn_advex.neural_network._bounds import check_bounded
+from sklearn_advex.neural_network._certify import CertifyMixin
 from sklearn_advex.neural_network._checkpoint import find_run, resume_run
 from sklearn_advex.neural_network._data import (
     check_range,
     check_rows,
     labeled_rows,
     resolve_clip,
+    share_of,
 )
 from sklearn_advex.neural_network._device import resolve_device, seeded
 from sklearn_advex.neural_network._modules import class_logits
@@ -51,7 +53,7 @@ _LATER_CLASSES = "Pass all classes to the first partial_fit as its parameter cla
 
 
 class BaseAdversarialNetClassifier(
-    PersistenceMixin, ExplainMixin, NestedParamsMixin, ClassifierMixin, BaseEstimator
+    CertifyMixin, PersistenceMixin, ExplainMixin, NestedParamsMixin, ClassifierMixin, BaseEstimator
 ):
     """What adversarially trained networks share whatever their module and their inputs.
 
@@ -68,9 +70,10 @@ class BaseAdversarialNetClassifier(
         "attack_step_size": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
         "random_start": ["boolean"],
         "trades_weight": [Interval(Real, 0, None, closed="left")],
+        "certified_share": [Interval(Real, 0, 1, closed="both")],
         "clip": [tuple, "array-like", None],
         "alpha": [Interval(Real, 0, None, closed="left")],
-        "epsilon_warmup": [Interval(Real, 0, 1, closed="both")],
+        "epsilon_warmup": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="both")],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "optimizer": [callable],
@@ -277,7 +280,7 @@ class BaseAdversarialNetClassifier(
         if is_robust.any():
             known = rows[is_robust], positions[is_robust]
             _, is_robust[is_robust] = self._search_worst_case(*known, epsilon, steps, restarts)
-        return _share(is_robust, sample_weight)
+        return share_of(is_robust, sample_weight)
 
     @property
     def module_(self):
@@ -389,8 +392,12 @@ class BaseAdversarialNetClassifier(
             self.attack_step_size,
             self.random_start,
             self.trades_weight,
+            self.certified_share,
         )
-        return ROBUST_LOSSES[self.training](adversary)
+        loss = ROBUST_LOSSES[self.training](adversary)
+        if loss.requires_bounds:
+            check_bounded(self.module_, f"training={self.training!r}")
+        return loss
 
     def _clip_inputs(self):
         """The range of valid inputs as the module takes them, or None."""
@@ -436,9 +443,9 @@ class BaseAdversarialNetClassifier(
             (self.module_ if network is None else network)(inputs.clone())
         )  # a module may write to its input
 
-    def _as_inputs(self, rows):
+    def _as_inputs(self, rows, dtype=torch.float32):
         """Flat rows, or one of them, as a new tensor that the module takes."""
-        rows = torch.tensor(rows, dtype=torch.float32, device=self.device_)
+        rows = torch.tensor(rows, dtype=dtype, device=self.device_)
         return self._layout.arrange(rows.reshape(-1, self.n_features_in_)).contiguous()
 
     def _module_input(self, X):
@@ -456,8 +463,3 @@ class BaseAdversarialNetClassifier(
         """
         rows = self._check_inputs(X)
         return rows.reshape(len(rows), *row_shape(X)), self._layout.arrange
-
-
-def _share(is_robust, sample_weight):
-    """Weighted share of rows, a float."""
-    return float(accuracy_score(np.ones_like(is_robust), is_robust, sample_weight=sample_weight))
