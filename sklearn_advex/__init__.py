@@ -18,6 +18,7 @@ __all__ = [
     "AdversarialLinearClassifier",
     "AdversarialLogisticRegression",
     "AdversarialLogisticRegressionCV",
+    "AdversarialMLPClassifier",
     "AdversarialNetClassifier",
     "AttributionTransformer",
     "__version__",
@@ -28,7 +29,11 @@ __all__ = [
     "explain",
 ]
 
-_NETWORKS = {"AdversarialCNNClassifier", "AdversarialNetClassifier"}
+_NETWORKS = {
+    "AdversarialCNNClassifier",
+    "AdversarialMLPClassifier",
+    "AdversarialNetClassifier",
+}
 
 
 def __getattr__(name):

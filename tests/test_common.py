@@ -9,6 +9,7 @@ from sklearn_advex import (
     AdversarialLinearClassifier,
     AdversarialLogisticRegression,
     AdversarialLogisticRegressionCV,
+    AdversarialMLPClassifier,
     AdversarialNetClassifier,
 )
 from sklearn_advex._losses import LOSSES
@@ -35,6 +36,8 @@ ESTIMATORS = [
     AdversarialLogisticRegression(epsilon=0),
     AdversarialLogisticRegression(alpha=1e-3, l1_ratio=1),
     AdversarialLogisticRegressionCV(epsilons=[0.01, 0.1], cv=2),
+    AdversarialMLPClassifier(max_epochs=30),
+    AdversarialMLPClassifier((), training="pgd", attack_steps=2, max_epochs=20),
     AdversarialNetClassifier(multilayer_perceptron, **NETWORK),
     AdversarialCNNClassifier(small_conv_net, input_shape=(1, 1, -1), **NETWORK),
 ]
@@ -52,7 +55,18 @@ EXPECTED_FAILURES_OF_NETWORKS = {
 }
 
 
+EXPECTED_FAILURES_OF_MLP = {
+    name: EXPECTED_FAILURES_OF_NETWORKS[name]
+    for name in (
+        "check_sample_weight_equivalence_on_dense_data",
+        "check_methods_subset_invariance",
+    )
+}
+
+
 def expected_failures(estimator):
+    if isinstance(estimator, AdversarialMLPClassifier):
+        return EXPECTED_FAILURES_OF_MLP
     is_network = isinstance(estimator, AdversarialNetClassifier | AdversarialCNNClassifier)
     return EXPECTED_FAILURES_OF_NETWORKS if is_network else {}
 

@@ -6,10 +6,12 @@ from sklearn_advex.neural_network._classifier import (
     AdversarialNetClassifier,
 )
 from sklearn_advex.neural_network._conv_net import ConvNet
+from sklearn_advex.neural_network._mlp_classifier import AdversarialMLPClassifier
 from sklearn_advex.neural_network._residual_sum import ResidualSum
 
 __all__ = [
     "AdversarialCNNClassifier",
+    "AdversarialMLPClassifier",
     "AdversarialNetClassifier",
     "ConvNet",
     "ResidualSum",

@@ -44,6 +44,7 @@ from sklearn_advex.neural_network._modules import class_logits
 from sklearn_advex.neural_network._nested_params import NestedParamsMixin
 from sklearn_advex.neural_network._net import DivergenceError, Schedule
 from sklearn_advex.neural_network._persistence import PersistenceMixin
+from sklearn_advex.neural_network._progress import TrainingProgress
 from sklearn_advex.neural_network._robust_losses import ROBUST_LOSSES, Adversary
 from sklearn_advex.neural_network._schedules import LR_SCHEDULES
 from sklearn_advex.neural_network._training import build_net, configure_net, training_data
@@ -366,7 +367,8 @@ class BaseAdversarialNetClassifier(
         net = self.net_
         configure_net(net, self)
         net.robust_loss, net.schedule, net.run = self._robust_loss(), schedule, run
-        data = training_data(rows, self._layout, self.device_, self.validation_fraction, self._seed)
+        data = training_data(rows, self._layout, self.device_, self._held_out_share(), self._seed)
+        net.batch_size = self._rows_per_step(len(data.train.y))
         try:
             with seeded(self._seed):
                 net.partial_fit(data, epochs=n_epochs)
@@ -382,6 +384,28 @@ class BaseAdversarialNetClassifier(
                 stacklevel=3,
             )
         return self
+
+    def _module_params(self):
+        """Arguments for the factory of the module."""
+        return self._nested_params("module__")
+
+    def _rows_per_step(self, n_rows):
+        """Size of a batch, for a number of rows to train on."""
+        return self.batch_size
+
+    def _held_out_share(self):
+        """Share of the rows that are not trained on, or None."""
+        return self.validation_fraction
+
+    def _callback_request(self):
+        """The parameters that `_all_callbacks` depends on."""
+        names = ("callbacks", "verbose", "early_stopping", "n_iter_no_change")
+        return {name: getattr(self, name, None) for name in names}
+
+    def _all_callbacks(self):
+        """The callbacks of the user, and those that the parameters ask for."""
+        callbacks = list(self.callbacks or [])
+        return [*callbacks, TrainingProgress()] if self.verbose else callbacks
 
     def _robust_loss(self):
         """What a training step minimizes."""

@@ -1,5 +1,6 @@
 """The skorch net that trains a module against an adversary."""
 
+import math
 from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
@@ -8,7 +9,6 @@ import numpy as np
 import torch
 from skorch import NeuralNetClassifier
 from skorch.callbacks import EpochTimer, PassthroughScoring
-from torch.nn import functional
 
 from sklearn_advex._input_gradients import input_gradient_network
 from sklearn_advex.neural_network._attack import frozen
@@ -18,6 +18,8 @@ from sklearn_advex.neural_network._robust_losses import NaturalLoss
 
 #: What losses and accuracies are of: the inputs, attacked inputs, the worst case by bounds.
 KINDS = ("clean", "adversarial", "certified")
+#: Data up to that size are shuffled as a whole; a gather per batch takes longer but no memory.
+_COPIED_BYTES = 2**26
 _METRICS = (("loss", True), ("accuracy", False))  # and whether less of it is better
 
 
@@ -50,6 +52,10 @@ class LabeledTensors(NamedTuple):
         LabeledTensors
         """
         return LabeledTensors(*(part[rows.to(part.device)] for part in self))
+
+    def span(self, start, stop):
+        """Return the rows from `start` to before `stop`, without a copy."""
+        return LabeledTensors(*(part[start:stop] for part in self))
 
 
 class TrainingData(NamedTuple):
@@ -146,10 +152,17 @@ class BatchIterator:
     def __iter__(self):
         """Yield the batches of a pass."""
         n_samples = len(self.data.y)
-        order = torch.randperm(n_samples) if self.shuffle else torch.arange(n_samples)
         starts = [position * self.batch_size for position in range(len(self))]
-        for start, stop in pairwise([*starts, n_samples]):
-            yield Batch(self.data.take(order[start:stop]))
+        spans = pairwise([*starts, n_samples])
+        if not self.shuffle:
+            yield from (Batch(self.data.span(*span)) for span in spans)
+            return
+        order = torch.randperm(n_samples)
+        if self.data.X.nbytes <= _COPIED_BYTES:
+            shuffled = self.data.take(order)
+            yield from (Batch(shuffled.span(*span)) for span in spans)
+        else:
+            yield from (Batch(self.data.take(order[start:stop])) for start, stop in spans)
 
 
 class AdversarialNet(NeuralNetClassifier):
@@ -336,12 +349,7 @@ class AdversarialNet(NeuralNetClassifier):
             self._set_learning_rate(progress)
             scale = self._epsilon_scale(progress)
         step = super().train_step(self.robust_loss.prepare(self, batch, scale), **fit_params)
-        if not step["loss"].isfinite():
-            raise DivergenceError(
-                f"The training diverged in epoch {len(self.history)}: the loss is not finite. Lower"
-                f" lr={self.lr}, or scale X."
-            )
-        self._record("train", step["logits"], batch.y)
+        self._record("train", step)
         self.n_steps += 1
         return step
 
@@ -358,7 +366,7 @@ class AdversarialNet(NeuralNetClassifier):
         Returns
         -------
         dict
-            The loss, and the logits it is of; all logits by their kind.
+            The loss, the logits it is of, and what the history keeps.
         """
         self._set_training(True)
         step = self._step(batch)
@@ -377,19 +385,28 @@ class AdversarialNet(NeuralNetClassifier):
         Returns
         -------
         dict
-            The loss, and the logits it is of; all logits by their kind.
+            The loss, the logits it is of, and what the history keeps.
         """
         batch = self.robust_loss.prepare(self, batch, 1.0)
         with frozen(self.module_), torch.no_grad():
             step = self._step(batch)
-        self._record("valid", step["logits"], batch.y)
+        self._record("valid", step)
         return step
 
     def _step(self, batch):
-        losses, logits = self.robust_loss.losses(self, batch)
-        logits = {kind: part.detach() for kind, part in logits.items()}
+        losses, outcomes = self.robust_loss.losses(self, batch)
         loss = (losses * batch.weight).mean() + self._penalty()
-        return {"loss": loss, "y_pred": [*logits.values()][-1], "logits": logits}
+        with torch.no_grad():
+            numbers = {
+                f"{kind}_{name}": number
+                for kind, outcome in outcomes.items()
+                for name, number in (
+                    ("loss", outcome.losses.mean()),
+                    ("accuracy", (outcome.logits.argmax(dim=1) == batch.y).float().mean()),
+                )
+            }
+        logits = [*outcomes.values()][-1].logits.detach()
+        return {"loss": loss, "y_pred": logits, "numbers": numbers}
 
     def frozen_logits(self):
         """From inputs to logits, faster in gradients with respect to inputs.
@@ -435,20 +452,23 @@ class AdversarialNet(NeuralNetClassifier):
         -------
         Tensor of shape (n_samples, n_classes)
         """
-        enabled = self.autocast_dtype is not None
         network = self.module_ if network is None else network
-        with torch.autocast(torch.device(self.device).type, self.autocast_dtype, enabled):
-            outputs = network(X.clone())  # a module may write to its input
-            return class_logits(outputs).to(X.dtype)
+        X = X.clone()  # a module may write to its input
+        if self.autocast_dtype is None:
+            return class_logits(network(X))
+        with torch.autocast(torch.device(self.device).type, self.autocast_dtype):
+            return class_logits(network(X)).to(X.dtype)
 
-    def _record(self, part, logits, y):
-        names, numbers = [], []
-        for kind, of_kind in logits.items():
-            names += [f"{part}_{kind}_{name}" for name, _ in _METRICS]
-            accuracy = (of_kind.argmax(dim=1) == y).float().mean()
-            numbers += [functional.cross_entropy(of_kind, y), accuracy]
-        for name, number in zip(names, torch.stack(numbers).tolist(), strict=True):
-            self.history.record_batch(name, number)
+    def _record(self, part, step):
+        """Keep the numbers of a batch, and raise if its loss is not finite."""
+        loss, *numbers = torch.stack([step["loss"], *step["numbers"].values()]).tolist()
+        if part == "train" and not math.isfinite(loss):
+            raise DivergenceError(
+                f"The training diverged in epoch {len(self.history)}: the loss is not finite. Lower"
+                f" lr={self.lr}, or scale X, such as by a StandardScaler."
+            )
+        for name, number in zip(step["numbers"], numbers, strict=True):
+            self.history.record_batch(f"{part}_{name}", number)
 
     def _penalty(self):
         if self.alpha == 0:

@@ -47,6 +47,29 @@ class Adversary(NamedTuple):
         return ProjectedGradientDescent(self.epsilon, step_size, n_steps, random_start, self.clip)
 
 
+class Outcome(NamedTuple):
+    """Logits of a batch, and the cross-entropy of each row."""
+
+    logits: torch.Tensor
+    losses: torch.Tensor
+
+    @classmethod
+    def of(cls, logits, y):
+        """Compute the cross-entropies.
+
+        Parameters
+        ----------
+        logits : Tensor of shape (n_samples, n_classes)
+        y : Tensor of int64 of shape (n_samples,)
+            Positions of the true classes.
+
+        Returns
+        -------
+        Outcome
+        """
+        return cls(logits, functional.cross_entropy(logits, y, reduction="none"))
+
+
 class BatchLoss(NamedTuple):
     """The loss of each row of a batch, and what it was computed from.
 
@@ -54,14 +77,13 @@ class BatchLoss(NamedTuple):
     ----------
     losses : Tensor of shape (n_samples,)
         What is minimized, to be averaged with the weights of the rows.
-    logits : dict of str to Tensor of shape (n_samples, n_classes)
-        The logits on the clean batch ("clean"), on the attacked batch ("adversarial") or the
-        worst-case logits by bounds ("certified"), as far as they were computed. What the loss is of
-        comes last.
+    outcomes : dict of str to Outcome
+        On the clean batch ("clean"), on the attacked batch ("adversarial") and in the worst case by
+        bounds ("certified"), as far as they were computed. What the loss is of comes last.
     """
 
     losses: torch.Tensor
-    logits: dict[str, torch.Tensor]
+    outcomes: dict[str, Outcome]
 
 
 class RobustLoss(ABC):
@@ -117,8 +139,8 @@ class NaturalLoss(RobustLoss):
 
     def losses(self, net, batch):
         """Compute the loss of each row; see :class:`RobustLoss`."""
-        logits = net.logits(batch.X)
-        return BatchLoss(cross_entropies(logits, batch.y), {"clean": logits})
+        clean = Outcome.of(net.logits(batch.X), batch.y)
+        return BatchLoss(clean.losses, {"clean": clean})
 
 
 @dataclass(frozen=True)
@@ -138,9 +160,9 @@ class AttackedLoss(RobustLoss):
 
     def losses(self, net, batch):
         """Compute the loss of each row; see :class:`RobustLoss`."""
-        logits = net.logits(batch.X)
-        losses = cross_entropies(logits, batch.y)
-        return BatchLoss(losses, {"clean": batch.clean_logits, "adversarial": logits})
+        adversarial = Outcome.of(net.logits(batch.X), batch.y)
+        clean = Outcome.of(batch.clean_logits, batch.y)
+        return BatchLoss(adversarial.losses, {"clean": clean, "adversarial": adversarial})
 
 
 @dataclass(frozen=True)
@@ -176,14 +198,15 @@ class TradesLoss(RobustLoss):
 
     def losses(self, net, batch):
         """Compute the loss of each row; see :class:`RobustLoss`."""
-        clean, adversarial = net.logits(batch.clean_X), net.logits(batch.X)
+        clean = Outcome.of(net.logits(batch.clean_X), batch.y)
+        adversarial = Outcome.of(net.logits(batch.X), batch.y)
         divergences = functional.kl_div(
-            adversarial.log_softmax(dim=1),
-            clean.log_softmax(dim=1),
+            adversarial.logits.log_softmax(dim=1),
+            clean.logits.log_softmax(dim=1),
             reduction="none",
             log_target=True,
         ).sum(dim=1)
-        losses = cross_entropies(clean, batch.y) + self.weight * divergences
+        losses = clean.losses + self.weight * divergences
         return BatchLoss(losses, {"clean": clean, "adversarial": adversarial})
 
 
@@ -215,29 +238,12 @@ class IntervalLoss(RobustLoss):
 
     def losses(self, net, batch):
         """Compute the loss of each row; see :class:`RobustLoss`."""
-        clean = net.logits(batch.X)
+        clean = Outcome.of(net.logits(batch.X), batch.y)
         box = input_box(batch.X, self.epsilon * batch.scale, self.clip)
         worst = worst_case_logits(steps_of(net.module_), box, batch.y)
-        share = self.certified_share * batch.scale
-        natural, certified = cross_entropies(clean, batch.y), cross_entropies(worst, batch.y)
-        losses = torch.lerp(natural, certified, share)
-        return BatchLoss(losses, {"clean": clean, "certified": worst})
-
-
-def cross_entropies(logits, y):
-    """Cross-entropy of each row.
-
-    Parameters
-    ----------
-    logits : Tensor of shape (n_samples, n_classes)
-    y : Tensor of int64 of shape (n_samples,)
-        Positions of the true classes.
-
-    Returns
-    -------
-    Tensor of shape (n_samples,)
-    """
-    return functional.cross_entropy(logits, y, reduction="none")
+        certified = Outcome.of(worst, batch.y)
+        losses = torch.lerp(clean.losses, certified.losses, self.certified_share * batch.scale)
+        return BatchLoss(losses, {"clean": clean, "certified": certified})
 
 
 def _natural(adversary):

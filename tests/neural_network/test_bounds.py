@@ -74,7 +74,7 @@ def points_within(box, n_points, seed=2):
 
 
 def all_corners(box):
-    ends = torch.stack(box)
+    ends = torch.stack(box.ends)
     columns = range(box.low.shape[1])
     return torch.stack(
         [

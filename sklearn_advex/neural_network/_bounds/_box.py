@@ -1,30 +1,87 @@
 """Boxes: sets of tensors, each entry within an interval of its own."""
 
-from typing import NamedTuple
-
 import torch
 
 
-class Box(NamedTuple):
-    """All tensors between two others.
+class Box:
+    """All tensors between two others, given by the ends or by center and radius.
 
-    Attributes
+    The other pair is computed where it is asked for. A radius that is the same for all rows may
+    have a single one.
+
+    Parameters
     ----------
     low, high : Tensor of shape (n_samples, ...)
     """
 
-    low: torch.Tensor
-    high: torch.Tensor
+    def __init__(self, low, high):
+        self._ends, self._ball = (low, high), None
+
+    @classmethod
+    def around(cls, center, radius):
+        """Make a box from its center and half its width.
+
+        Parameters
+        ----------
+        center : Tensor of shape (n_samples, ...)
+        radius : Tensor of shape (n_samples, ...) or (1, ...)
+
+        Returns
+        -------
+        Box
+        """
+        box = cls(None, None)
+        box._ends, box._ball = None, (center, radius)
+        return box
+
+    @property
+    def ends(self):
+        """The lower and the upper end of each interval."""
+        if self._ends is None:
+            center, radius = self._ball
+            self._ends = center - radius, center + radius
+        return self._ends
+
+    @property
+    def ball(self):
+        """The middle of each interval, and half its width."""
+        if self._ball is None:
+            low, high = self._ends
+            self._ball = torch.lerp(low, high, 0.5), (high - low) * 0.5
+        return self._ball
+
+    @property
+    def low(self):
+        """The lower end of each interval."""
+        return self.ends[0]
+
+    @property
+    def high(self):
+        """The upper end of each interval."""
+        return self.ends[1]
 
     @property
     def center(self):
         """The middle of each interval."""
-        return (self.low + self.high) / 2
+        return self.ball[0]
 
     @property
     def radius(self):
         """Half the width of each interval."""
-        return (self.high - self.low) / 2
+        return self.ball[1]
+
+    def plus(self, other):
+        """Return the sums of a tensor in this box and one in another.
+
+        Parameters
+        ----------
+        other : Box
+
+        Returns
+        -------
+        Box
+        """
+        return Box(self.low + other.low, self.high + other.high)
 
     @property
     def magnitude(self):
@@ -73,8 +130,8 @@ def input_box(X, epsilon, clip):
     -------
     Box
     """
-    low, high = X - epsilon, X + epsilon
     if clip is None:
-        return Box(low, high)
+        return Box.around(X, epsilon)
+    low, high = X - epsilon, X + epsilon
     least, most = torch.minimum(clip[0], X), torch.maximum(clip[1], X)
     return Box(low.clamp(least, most), high.clamp(least, most))

@@ -135,9 +135,9 @@ def propagate(steps, box, refine=False):
     nodes = []
     for step in steps:
         if step.rule is None:
-            parts = [propagate(branch, box) for branch in step.branches]
-            nodes.append(Node(step, box, tuple(part for part, _ in parts)))
-            box = Box(*map(sum, zip(*(end for _, end in parts), strict=True)))
+            (branch, one), (shortcut, other) = (propagate(part, box) for part in step.branches)
+            nodes.append(Node(step, box, (branch, shortcut)))
+            box = one.plus(other)
             continue
         if refine and _is_refined(Node(step, box)) and not all(map(_is_affine, nodes)):
             box = box.intersect(_linear_box(nodes, box))

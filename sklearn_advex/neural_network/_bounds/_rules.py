@@ -83,8 +83,7 @@ class Affine(Rule):
 
     def interval(self, layer, box):
         """Propagate center and radius; see :class:`Rule`."""
-        center, radius = self.apply(layer, box.center), self.apply_abs(layer, box.radius)
-        return Box(center - radius, center + radius)
+        return Box.around(self.apply(layer, box.center), self.apply_abs(layer, box.radius))
 
     def backward(self, layer, box, A):
         """Apply the transposed layer; see :class:`Rule`."""
@@ -117,8 +116,8 @@ class Reshape(Rule):
         self.apply = apply
 
     def interval(self, layer, box):
-        """Move both ends; see :class:`Rule`."""
-        return Box(self.apply(layer, box.low), self.apply(layer, box.high))
+        """Move center and radius; see :class:`Rule`."""
+        return Box.around(self.apply(layer, box.center), self.apply(layer, box.radius))
 
     def backward(self, layer, box, A):
         """Move the coefficients back; see :class:`Rule`."""
@@ -150,7 +149,7 @@ class Increasing(Rule):
 
     def lines(self, layer, box):
         """Slopes and intercepts of a linear lower and a linear upper bound, four Tensors."""
-        (f_low, slope_low), (f_high, slope_high) = (_derivative(layer, end) for end in box)
+        (f_low, slope_low), (f_high, slope_high) = (_derivative(layer, end) for end in box.ends)
         slope = torch.minimum(slope_low, slope_high)
         return slope, f_low - slope * box.low, slope, f_high - slope * box.high
 
@@ -179,8 +178,8 @@ class Rectifier(Increasing):
 
     def lines(self, layer, box):
         """The chord above, and below the line that leaves the smaller triangle."""
-        low, high = box
-        f_low, f_high = self.interval(layer, box)
+        low, high = box.ends
+        f_low, f_high = self.interval(layer, box).ends
         leak = getattr(layer, "negative_slope", 0.0)
         crosses = (low < 0) & (high > 0)
         line = torch.where(low >= 0, 1.0, leak).to(low.dtype)

@@ -3,7 +3,6 @@
 import torch
 from torch import nn
 
-from sklearn_advex.neural_network._bounds._box import Box
 from sklearn_advex.neural_network._modules import class_logits
 
 
@@ -35,7 +34,7 @@ def worst_case_logits(steps, box, y):
     """
     if type(steps[-1].layer) is nn.Linear:
         return _folded(steps[-1].layer, propagate(steps[:-1], box), y)
-    low, high = (class_logits(end) for end in propagate(steps, box))
+    low, high = (class_logits(end) for end in propagate(steps, box).ends)
     worst = high - low.gather(1, y[:, None])
     return worst.scatter(1, y[:, None], 0.0)
 
@@ -56,8 +55,8 @@ def propagate(steps, box):
         if step.rule is not None:
             box = step.rule.interval(step.layer, box)
         else:
-            ends = zip(*(propagate(branch, box) for branch in step.branches), strict=True)
-            box = Box(*map(sum, ends))
+            branch, shortcut = step.branches
+            box = propagate(branch, box).plus(propagate(shortcut, box))
     return box
 
 
@@ -69,6 +68,6 @@ def _folded(layer, box, y):
     logits = nn.functional.linear(box.center, weight, bias)
     differences = (weight - weight[:, None]).abs()
     spread = nn.functional.linear(box.radius, differences.flatten(0, 1))
-    spread = spread.unflatten(1, differences.shape[:2])
-    own = torch.arange(len(y), device=y.device)
-    return logits - logits.gather(1, y[:, None]) + spread[own, y]
+    spread = spread.unflatten(1, differences.shape[:2]).expand(len(y), -1, -1)
+    own = y[:, None, None].expand(-1, 1, len(weight))
+    return logits - logits.gather(1, y[:, None]) + spread.gather(1, own).squeeze(1)
