@@ -142,9 +142,23 @@ def _loss_gradient(logits_of, Z, y):
         logits = logits_of(probe).float()
         if y.is_floating_point():
             return torch.autograd.grad(-(y * logits.log_softmax(dim=1)).sum(), probe)[0]
-        own = logits.gather(1, y[:, None]).squeeze(1)
-        rivals = logits.scatter(1, y[:, None], -torch.inf).logsumexp(dim=1)
-        return torch.autograd.grad((rivals - own).sum(), probe)[0]
+        return torch.autograd.grad(lead_of_rivals(logits, y).sum(), probe)[0]
+
+
+def lead_of_rivals(logits, y):
+    """How far all other classes together lead over the true one: its log-odds, negated.
+
+    Parameters
+    ----------
+    logits : Tensor of shape (n_samples, n_classes)
+    y : Tensor of int64 of shape (n_samples,)
+
+    Returns
+    -------
+    Tensor of shape (n_samples,)
+    """
+    own = logits.gather(1, y[:, None]).squeeze(1)
+    return logits.scatter(1, y[:, None], -torch.inf).logsumexp(dim=1) - own
 
 
 def pgd_step_size(epsilon, n_steps):

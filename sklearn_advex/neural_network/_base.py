@@ -47,6 +47,7 @@ from sklearn_advex.neural_network._persistence import PersistenceMixin
 from sklearn_advex.neural_network._progress import TrainingProgress
 from sklearn_advex.neural_network._robust_losses import ROBUST_LOSSES, Adversary
 from sklearn_advex.neural_network._schedules import LR_SCHEDULES
+from sklearn_advex.neural_network._sparsity import SparseAttributionLoss
 from sklearn_advex.neural_network._training import build_net, configure_net, training_data
 
 _BATCH_SIZE = 256  # rows that are predicted or attacked at a time
@@ -71,6 +72,7 @@ class BaseAdversarialNetClassifier(
         "attack_step_size": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
         "random_start": ["boolean"],
         "trades_weight": [Interval(Real, 0, None, closed="left")],
+        "sparsity": [Interval(Real, 0, None, closed="left")],
         "certified_share": [Interval(Real, 0, 1, closed="both")],
         "clip": [tuple, "array-like", None],
         "alpha": [Interval(Real, 0, None, closed="left")],
@@ -419,6 +421,8 @@ class BaseAdversarialNetClassifier(
             self.certified_share,
         )
         loss = ROBUST_LOSSES[self.training](adversary)
+        if self.sparsity > 0:
+            loss = SparseAttributionLoss(loss, self.sparsity)
         if loss.requires_bounds:
             check_bounded(self.module_, f"training={self.training!r}")
         return loss

@@ -71,6 +71,11 @@ class AdversarialMLPClassifier(BaseAdversarialNetClassifier):
         with one number per feature. None for data without bounds.
     alpha : float, default=0.0
         Weight of the l1 norm of the weights, without biases, in the mean loss.
+    sparsity : float, default=0.0
+        Weight of one minus the Gini index of each row's attributions (input times gradient of the
+        lead of the true class, baseline 0) in the mean loss [3]_. Together with an adversary it
+        makes explanations shorter still; alone it games the index: the features named are not
+        enough for the prediction, see :func:`sklearn_advex.metrics.sufficiency`.
     max_epochs : int, default=60
         Passes over the data.
     batch_size : "auto" or int, default="auto"
@@ -144,6 +149,10 @@ class AdversarialMLPClassifier(BaseAdversarialNetClassifier):
     .. [2] P. Chalasani, J. Chen, A. R. Chowdhury, S. Jha, X. Wu. "Concise Explanations of Neural
        Networks using Adversarial Training". ICML 2020. https://arxiv.org/abs/1810.06583
 
+    .. [3] G. Erion, J. D. Janizek, P. Sturmfels, S. M. Lundberg, S.-I. Lee. "Improving Performance
+       of Deep Learning Models with Axiomatic Attribution Priors and Expected Gradients". Nature
+       Machine Intelligence 2021. https://arxiv.org/abs/1906.10670
+
     Examples
     --------
     >>> from sklearn.datasets import load_breast_cancer
@@ -185,6 +194,7 @@ class AdversarialMLPClassifier(BaseAdversarialNetClassifier):
         trades_weight=6.0,
         clip=None,
         alpha=0.0,
+        sparsity=0.0,
         max_epochs=60,
         batch_size="auto",
         lr=0.02,
@@ -211,6 +221,7 @@ class AdversarialMLPClassifier(BaseAdversarialNetClassifier):
         self.trades_weight = trades_weight
         self.clip = clip
         self.alpha = alpha
+        self.sparsity = sparsity
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.lr = lr

@@ -1,5 +1,7 @@
 """What training does: to the weights, by independent arithmetic, and to everything else."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,9 @@ from skorch.callbacks import Callback, EarlyStopping, EpochScoring
 from torch import nn
 
 from sklearn_advex import AdversarialCNNClassifier, AdversarialNetClassifier
+from sklearn_advex.metrics import gini_index
 from sklearn_advex.neural_network._net import BatchIterator, LabeledTensors
+from sklearn_advex.neural_network._sparsity import gini
 
 
 def two_clouds(n_samples=60, n_features=5, seed=0):
@@ -441,3 +445,42 @@ def test_a_diverged_model_is_no_fitted_model():
         model.fit(1e3 * X, y)
     with pytest.raises(NotFittedError):
         model.predict(X)
+
+
+def gini_of_path(module, X, y):
+    """The metric on Integrated Gradients of the true class's probability with four nodes."""
+    total = 0
+    for share in (0.125, 0.375, 0.625, 0.875):
+        probe = torch.tensor(share * X, dtype=torch.float64, requires_grad=True)
+        probabilities = copy.deepcopy(module).double()(probe).softmax(dim=1)
+        own = probabilities.gather(1, torch.tensor(y)[:, None])
+        total = total + torch.autograd.grad(own.sum(), probe)[0].numpy()
+    return gini_index(X * total)
+
+
+@pytest.mark.parametrize("training", [None, "pgd", "trades", "ibp"])
+def test_sparsity_adds_what_the_gini_index_lacks(training):
+    X, y = two_clouds(50)
+    options = {"training": training, "epsilon": 0.1, "max_epochs": 1, "batch_size": 1000}
+    options |= {"epsilon_warmup": 0.0, "lr": 1e-9}
+    losses = [net(sparsity=s, **options).fit(X, y) for s in (0.0, 2.0)]
+    added = losses[1].history_[-1]["train_loss"] - losses[0].history_[-1]["train_loss"]
+    lacking = 1 - gini_of_path(losses[0].module_, X, y).mean()
+    assert added == pytest.approx(2 * lacking, abs=1e-4)
+
+
+def test_sparsity_makes_attributions_sparse():
+    X, y = two_clouds(200, 20)
+    models = [
+        net(sparsity=s, epsilon=0.05, max_epochs=40, validation_fraction=0.2).fit(X, y)
+        for s in (0.0, 1.0)
+    ]
+    sparseness = [gini_of_path(model.module_, X, y).mean() for model in models]
+    assert sparseness[1] > sparseness[0] + 0.15
+    assert models[1].score(X, y) > 0.9
+
+
+def test_the_differentiable_gini_index_is_the_metric():
+    A = np.random.default_rng(0).normal(size=(20, 7))
+    assert np.allclose(gini(torch.tensor(A)).numpy(), gini_index(A))
+    assert gini(torch.zeros(2, 3)).tolist() == [0.0, 0.0]
