@@ -243,9 +243,12 @@ class BaseAdversarialNetClassifier(
             If `y` holds a label that the model does not know, or `epsilon`, `steps` or `restarts`
             is not valid.
         """
+        return self._perturb(X, y, (epsilon, steps, restarts))
+
+    def _perturb(self, X, y, search):
         rows = self._check_inputs(X)
         positions = known_positions(y, self.classes_, rows)
-        perturbed, _ = self._search_worst_case(rows, positions, epsilon, steps, restarts)
+        perturbed, _ = self._search_worst_case(rows, positions, *search)
         perturbed = perturbed.reshape(len(rows), *row_shape(X))
         return frame_like(X, perturbed, getattr(X, "columns", None))
 
@@ -275,6 +278,9 @@ class BaseAdversarialNetClassifier(
         float
             In [0, 1], never above :meth:`score`.
         """
+        return self._adversarial_score(X, y, (epsilon, steps, restarts), sample_weight)
+
+    def _adversarial_score(self, X, y, search, sample_weight):
         rows = self._check_inputs(X)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, rows, ensure_non_negative=True)
@@ -282,7 +288,7 @@ class BaseAdversarialNetClassifier(
         is_robust = positions >= 0  # a label that the model does not know is never predicted
         if is_robust.any():
             known = rows[is_robust], positions[is_robust]
-            _, is_robust[is_robust] = self._search_worst_case(*known, epsilon, steps, restarts)
+            _, is_robust[is_robust] = self._search_worst_case(*known, *search)
         return share_of(is_robust, sample_weight)
 
     @property
@@ -387,6 +393,10 @@ class BaseAdversarialNetClassifier(
             )
         return self
 
+    def _category_groups(self):
+        """Groups of one-hot columns, a list of ndarray of int."""
+        return []
+
     def _module_params(self):
         """Arguments for the factory of the module."""
         return self._nested_params("module__")
@@ -419,6 +429,7 @@ class BaseAdversarialNetClassifier(
             self.random_start,
             self.trades_weight,
             self.certified_share,
+            self._category_groups(),
         )
         loss = ROBUST_LOSSES[self.training](adversary)
         if self.sparsity > 0:
@@ -437,6 +448,7 @@ class BaseAdversarialNetClassifier(
         """The attacked rows, and whether each is still classified correctly."""
         positions = torch.from_numpy(positions).to(self.device_)
         epsilon = self.epsilon_ if epsilon is None else self._resolve_epsilon(epsilon)
+        epsilon = self._box_of(epsilon)
         steps = self.attack_steps if steps is None else steps
         check_count(steps, "steps")
         check_count(restarts, "restarts")

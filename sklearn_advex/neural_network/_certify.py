@@ -9,6 +9,7 @@ from sklearn_advex._utils._class_targets import label_positions
 from sklearn_advex._utils._sklearn_compat import check_sample_weight
 from sklearn_advex.neural_network._attack import frozen
 from sklearn_advex.neural_network._bounds import METHODS, MarginBounds, check_bounded, input_box
+from sklearn_advex.neural_network._categories import Flips
 from sklearn_advex.neural_network._data import share_of
 
 #: A radius is looked for between the inverse of this number and the number itself.
@@ -67,11 +68,16 @@ class CertifyMixin:
            Robustness Certification with General Activation Functions". NeurIPS 2018.
            https://arxiv.org/abs/1811.00866
         """
+        return self._certified_score(X, y, epsilon, method, sample_weight)
+
+    def _certified_score(self, X, y, epsilon, method, sample_weight, max_flips=0):
         rows = self._check_inputs(X)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, rows, ensure_non_negative=True)
         epsilon = self.epsilon_ if epsilon is None else self._resolve_epsilon(epsilon)
-        certifier = self._certifier("certified_score", method)
+        epsilon = self._box_of(epsilon)
+        self._check_flips(rows, max_flips)
+        certifier = self._certifier("certified_score", method, max_flips)
         positions = label_positions(y, self.classes_, rows)
         is_certified = positions >= 0  # a label that the model does not know is never predicted
         known = rows[is_certified], positions[is_certified]
@@ -92,10 +98,11 @@ class CertifyMixin:
         -------
         ndarray of shape (n_samples,)
             For each row a number r such that no change of all features (also those with
-            ``epsilon_ == 0``) by up to r, within `clip`, alters the prediction: the largest one
-            that the bounds can prove, by bisection. 0 where nothing is proven, infinity where the
-            whole range of valid inputs is. The true distance to another class may be larger; for
-            linear modules without `clip` it is not, but for what rounding to float32 may change.
+            ``epsilon_ == 0``, but no categories) by up to r, within `clip`, alters the prediction:
+            the largest one that the bounds can prove, by bisection. 0 where nothing is proven,
+            infinity where the whole range of valid inputs is. The true distance to another class
+            may be larger; for linear modules without `clip` it is not, but for what rounding to
+            float32 may change.
 
         Raises
         ------
@@ -105,26 +112,38 @@ class CertifyMixin:
         rows = self._check_inputs(X)
         certifier = self._certifier("certified_radius", method)
         positions = self._predict_logits(rows).argmax(axis=1)
-        unit = np.ones(self.n_features_in_)
+        unit = self._box_of(np.ones(self.n_features_in_))
 
         def is_certified(chosen, radii):
             return certifier.is_certified(rows[chosen], positions[chosen], unit, radii)
 
         return largest_radii(is_certified, len(rows))
 
-    def _certifier(self, purpose, method):
+    def _check_flips(self, rows, max_flips):
+        """Raise a ValueError unless an adversary can flip so many categories of rows."""
+
+    def _box_of(self, epsilon):
+        """The half-widths of columns that are no categories; those change by flips only."""
+        epsilon = np.array(epsilon)
+        for group in self._category_groups():
+            epsilon[group] = 0.0
+        return epsilon
+
+    def _certifier(self, purpose, method, max_flips=0):
         if method not in METHODS:
             raise ValueError(f"method={method!r} is unknown. It must be one of {list(METHODS)}.")
         check_bounded(self.module_, purpose)
         with frozen(self.module_):
             bounds = MarginBounds(self.module_, self._layout.module_shape)
         as_inputs = partial(self._as_inputs, dtype=torch.float64)
-        return _Certifier(bounds, as_inputs, self._clip_inputs(), method)
+        groups = [torch.as_tensor(group, device=self.device_) for group in self._category_groups()]
+        return _Certifier(bounds, as_inputs, self._clip_inputs(), method, groups, max_flips)
 
 
 class _Certifier:
-    def __init__(self, bounds, as_inputs, clip, method):
+    def __init__(self, bounds, as_inputs, clip, method, groups, max_flips):
         self.bounds, self.as_inputs, self.clip = bounds, as_inputs, clip
+        self.groups, self.max_flips = groups, max_flips
         self.methods = ("interval", "crown") if method == "auto" else (method,)
 
     def is_certified(self, rows, positions, epsilon, scales=None):
@@ -134,14 +153,15 @@ class _Certifier:
         epsilon = self.as_inputs(epsilon)
         for method in self.methods:
             open_rows = np.flatnonzero(~is_certified)
-            batch_size = self.bounds.rows_per_batch(method)
+            batch_size = self.bounds.rows_per_batch("crown" if self.max_flips else method)
             for start in range(0, len(open_rows), batch_size):
                 chosen = open_rows[start : start + batch_size]
                 X = self.as_inputs(rows[chosen])
                 scale = torch.tensor(scales[chosen], device=X.device)
                 box = input_box(X, epsilon * scale.reshape(-1, *[1] * (X.ndim - 1)), self.clip)
                 y = torch.tensor(positions[chosen], device=X.device)
-                leads = self.bounds.leads(box, y, method)
+                flips = Flips(X, self.groups, self.max_flips) if self.max_flips else None
+                leads = self.bounds.leads(box, y, method, flips)
                 is_certified[chosen] = (leads > 0).cpu().numpy()
         return is_certified
 

@@ -8,6 +8,8 @@ from skorch.callbacks import EarlyStopping
 
 from sklearn_advex._utils._sklearn_compat import Interval, StrOptions
 from sklearn_advex.neural_network._base import BaseAdversarialNetClassifier
+from sklearn_advex.neural_network._categories import check_one_hot, resolve_categories
+from sklearn_advex.neural_network._category_attack import CategoryAttackMixin
 from sklearn_advex.neural_network._layout import RowLayout
 from sklearn_advex.neural_network._multilayer_perceptron import (
     ACTIVATIONS,
@@ -19,7 +21,7 @@ _SMALLEST_BATCH = 32
 _BATCHES_PER_EPOCH = 12
 
 
-class AdversarialMLPClassifier(BaseAdversarialNetClassifier):
+class AdversarialMLPClassifier(CategoryAttackMixin, BaseAdversarialNetClassifier):
     r"""A multilayer perceptron for tables, trained so that its robustness can be proven.
 
     Minimizes over the weights :math:`\theta` of the network
@@ -43,7 +45,15 @@ class AdversarialMLPClassifier(BaseAdversarialNetClassifier):
         Widths of the hidden layers. Empty for a linear model.
     epsilon : float, array-like of shape (n_features,) or dict, default=0.1
         Half-width of the allowed change of each feature, in the feature's own units: one number, an
-        array, or a dict from column names to numbers. 0 for a feature that cannot be changed.
+        array, or a dict from column names to numbers. 0 for a feature that cannot be changed. For
+        the columns of a category the share with which it is replaced, see `categories`.
+    categories : list of array-like or None, default=None
+        Groups of one-hot columns, by position or by name; see
+        :func:`~sklearn_advex.neural_network.one_hot_categories`. They must not be scaled. Training
+        with "ibp" is then against a *mixture*: each category is replaced by others with the share
+        `epsilon`. Fitted models are attacked and certified against *flips* of up to `max_flips`
+        categories to any other one; without flips categories stay as they are. None takes all
+        columns as numbers.
     activation : {"relu", "tanh", "logistic"}, default="relu"
         Activation of the hidden layers.
     training : {"ibp", "pgd", "fgsm", "trades"} or None, default="ibp"
@@ -126,6 +136,8 @@ class AdversarialMLPClassifier(BaseAdversarialNetClassifier):
         Class labels.
     epsilon_ : ndarray of shape (n_features,)
         Half-width of the allowed change per feature.
+    categories_ : list of ndarray of int
+        Positions of the columns of each category.
     feature_means_ : ndarray of shape (n_features,)
         Means of the training inputs; the baseline "mean" of :meth:`explain`.
     n_iter_ : int
@@ -171,6 +183,7 @@ class AdversarialMLPClassifier(BaseAdversarialNetClassifier):
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions(set(ACTIVATIONS))],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "categories": ["array-like", list, None],
         "early_stopping": ["boolean"],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
     }
@@ -184,6 +197,7 @@ class AdversarialMLPClassifier(BaseAdversarialNetClassifier):
         hidden_layer_sizes=(64, 32),
         epsilon=0.1,
         *,
+        categories=None,
         activation="relu",
         training="ibp",
         certified_share=0.6,
@@ -211,6 +225,7 @@ class AdversarialMLPClassifier(BaseAdversarialNetClassifier):
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.epsilon = epsilon
+        self.categories = categories
         self.activation = activation
         self.training = training
         self.certified_share = certified_share
@@ -243,6 +258,21 @@ class AdversarialMLPClassifier(BaseAdversarialNetClassifier):
                 f" {given}. For images use AdversarialCNNClassifier."
             )
         return RowLayout(given, given)
+
+    def _prepare(self, X, y, sample_weight, classes, is_continued):
+        rows = super()._prepare(X, y, sample_weight, classes, is_continued)
+        names = getattr(self, "feature_names_in_", None)
+        self.categories_ = resolve_categories(self.categories, names, self.n_features_in_)
+        check_one_hot(rows.X, self.categories_, names)
+        if self.categories_ and self.training not in (None, "ibp"):
+            raise ValueError(
+                f"training={self.training!r} searches within boxes, and categories are none: use"
+                " training='ibp', or categories=None to take their columns as numbers."
+            )
+        return rows
+
+    def _category_groups(self):
+        return self.categories_
 
     def _module_params(self):
         sizes = np.atleast_1d(np.asarray(self.hidden_layer_sizes))

@@ -11,7 +11,14 @@ from sklearn_advex.neural_network._layout import RowLayout
 from sklearn_advex.neural_network._net_state import net_state, restore_net
 from sklearn_advex.neural_network._saved_file import read_file, write_file
 
-_FITTED = ("classes_", "n_features_in_", "feature_names_in_", "feature_means_", "epsilon_")
+_FITTED = (
+    "classes_",
+    "n_features_in_",
+    "feature_names_in_",
+    "feature_means_",
+    "epsilon_",
+    "categories_",
+)
 
 
 class PersistenceMixin:

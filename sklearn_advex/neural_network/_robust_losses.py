@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -14,6 +15,7 @@ from sklearn_advex.neural_network._attack import (
     pgd_step_size,
 )
 from sklearn_advex.neural_network._bounds import input_box, steps_of, worst_case_logits
+from sklearn_advex.neural_network._categories import Mixture, make_mixture
 
 
 class Adversary(NamedTuple):
@@ -30,6 +32,8 @@ class Adversary(NamedTuple):
     random_start : bool
     trades_weight : float
     certified_share : float
+    categories : list of ndarray of int
+        Groups of one-hot columns.
     """
 
     epsilon: torch.Tensor
@@ -39,6 +43,7 @@ class Adversary(NamedTuple):
     random_start: bool
     trades_weight: float
     certified_share: float
+    categories: list
 
     def attack(self, n_steps, step_size, random_start):
         """Return an attack whose steps have a length of `step_size` unless the user gave one."""
@@ -228,11 +233,14 @@ class IntervalLoss(RobustLoss):
     clip : tuple (low, high) of Tensors that broadcast to inputs, or None
     certified_share : float
         The share at full epsilon.
+    mixture : Mixture, default=None
+        What happens to categories beside the box.
     """
 
     epsilon: torch.Tensor
     clip: tuple[torch.Tensor, torch.Tensor] | None
     certified_share: float
+    mixture: Mixture | None = None
 
     requires_bounds = True
 
@@ -240,7 +248,10 @@ class IntervalLoss(RobustLoss):
         """Compute the loss of each row; see :class:`RobustLoss`."""
         clean = Outcome.of(net.logits(batch.X), batch.y)
         box = input_box(batch.X, self.epsilon * batch.scale, self.clip)
-        worst = worst_case_logits(steps_of(net.module_), box, batch.y)
+        mixture = None
+        if self.mixture is not None:
+            mixture = partial(self.mixture.ends, X=batch.X, scale=batch.scale)
+        worst = worst_case_logits(steps_of(net.module_), box, batch.y, mixture)
         certified = Outcome.of(worst, batch.y)
         losses = torch.lerp(clean.losses, certified.losses, self.certified_share * batch.scale)
         return BatchLoss(losses, {"clean": clean, "certified": certified})
@@ -269,7 +280,10 @@ def _trades(adversary):
 
 
 def _ibp(adversary):
-    return IntervalLoss(adversary.epsilon, adversary.clip, adversary.certified_share)
+    epsilon, mixture = adversary.epsilon, None
+    if adversary.categories:
+        epsilon, mixture = make_mixture(adversary.categories, epsilon)
+    return IntervalLoss(epsilon, adversary.clip, adversary.certified_share, mixture)
 
 
 #: From the parameter `training` of an estimator and its :class:`Adversary` to the loss.

@@ -8,6 +8,7 @@ import torch
 from sklearn_advex.neural_network._bounds._box import Box
 from sklearn_advex.neural_network._bounds._layers import Step, steps_of
 from sklearn_advex.neural_network._bounds._rules import UNIT_ROUNDOFF
+from sklearn_advex.neural_network._categories import Flips
 
 #: Numbers of float64 that a batch may hold: 64 MB, a few times.
 _BATCH_NUMBERS = 2**23
@@ -31,6 +32,31 @@ class Node(NamedTuple):
     step: Step
     box: Box
     branches: tuple = ()
+
+
+class Inputs(NamedTuple):
+    """The inputs that an adversary can choose from.
+
+    Attributes
+    ----------
+    box : Box
+    flips : Flips or None
+        What it may change beside the box.
+    """
+
+    box: Box
+    flips: Flips | None = None
+
+    @property
+    def hull(self):
+        """The smallest box that holds them."""
+        return self.box if self.flips is None else Box(*self.flips.hull(self.box))
+
+    def minimum(self, A):
+        """The smallest values of linear functions, exactly, (n_samples, n_functions)."""
+        A = A.flatten(2)
+        lowest = _minimum(self.box, A)
+        return lowest if self.flips is None else lowest + self.flips.lowest_change(A)
 
 
 class MarginBounds:
@@ -74,7 +100,7 @@ class MarginBounds:
         return max(1, _BATCH_NUMBERS // self.numbers) if method == "crown" else 256
 
     @torch.no_grad()
-    def leads(self, box, y, method):
+    def leads(self, box, y, method, flips=None):
         """Bound from below the lead of a class over all others.
 
         Parameters
@@ -85,6 +111,8 @@ class MarginBounds:
             Positions of the classes.
         method : {"interval", "crown"}
             "crown" is never below "interval".
+        flips : Flips, default=None
+            What the adversary may change beside the box, for modules that take flat rows.
 
         Returns
         -------
@@ -92,16 +120,18 @@ class MarginBounds:
             What is above 0 is proven to lead.
         """
         box, differences = _widened(box), self._differences(y)
-        leads = self._leads(box, differences, refine=False)
+        inputs = Inputs(box, flips)
+        leads = self._leads(inputs, differences, refine=False)
         if method == "crown":
-            leads = torch.maximum(leads, self._leads(box, differences, refine=True))
+            leads = torch.maximum(leads, self._leads(inputs, differences, refine=True))
         return leads
 
-    def _leads(self, box, differences, refine):
-        nodes, output = propagate(self.steps, box, refine)
-        lower = _lower_bound(nodes, output, differences, only_affine=True)
+    def _leads(self, inputs, differences, refine):
+        box = inputs.hull
+        nodes, output = propagate(self.steps, box, refine, inputs)
+        lower = _lower_bound(nodes, output, differences, inputs, only_affine=True)
         if refine:
-            lower = torch.maximum(lower, _lower_bound(nodes, output, differences))
+            lower = torch.maximum(lower, _lower_bound(nodes, output, differences, inputs))
         errors = rounding(nodes, torch.zeros_like(box.low))
         slack = (differences.abs() @ errors[..., None]).squeeze(2)
         return (lower - slack).amin(dim=1)
@@ -116,7 +146,7 @@ class MarginBounds:
         return eye[y][:, None] - eye[others]
 
 
-def propagate(steps, box, refine=False):
+def propagate(steps, box, refine=False, inputs=None):
     """Propagate a box through layers, and keep the box of each layer's inputs.
 
     Parameters
@@ -125,6 +155,8 @@ def propagate(steps, box, refine=False):
     box : Box
     refine : bool, default=False
         Whether hidden layers get linear bounds too, intersected with the intervals.
+    inputs : Inputs, default=None
+        Of which `box` is the hull. The first hidden layer is bounded exactly where that is smaller.
 
     Returns
     -------
@@ -139,8 +171,12 @@ def propagate(steps, box, refine=False):
             nodes.append(Node(step, box, (branch, shortcut)))
             box = one.plus(other)
             continue
-        if refine and _is_refined(Node(step, box)) and not all(map(_is_affine, nodes)):
-            box = box.intersect(_linear_box(nodes, box))
+        is_first = all(map(_is_affine, nodes))
+        is_smaller = is_first and inputs is not None and inputs.flips is not None
+        if not step.rule.is_affine and is_smaller:
+            box = box.intersect(_linear_box(nodes, box, inputs))
+        if refine and _is_refined(Node(step, box)) and not is_first:
+            box = box.intersect(_linear_box(nodes, box, inputs))
         nodes.append(Node(step, box))
         box = step.rule.interval(step.layer, box)
     return nodes, box
@@ -169,18 +205,21 @@ def rounding(nodes, error):
     return error
 
 
-def _lower_bound(nodes, output, A, only_affine=False):
+def _lower_bound(nodes, output, A, inputs, only_affine=False):
     """Lower bounds of linear functions of the outputs, (n_samples, n_functions)."""
     box, total = output, A.new_zeros(A.shape[:2])
     for node in reversed(nodes):
         if only_affine and not _is_affine(node):
-            break
+            return _minimum(box, A.flatten(2)) + total
         A, constant = _backward(node, A)
         box, total = node.box, total + constant
-    A = A.flatten(2)
+    return inputs.minimum(A) + total
+
+
+def _minimum(box, A):
+    """The smallest values of linear functions of the tensors in a box."""
     center, radius = box.center.flatten(1), box.radius.flatten(1)
-    products = A @ center[..., None] - A.abs() @ radius[..., None]
-    return products.squeeze(2) + total
+    return (A @ center[..., None] - A.abs() @ radius[..., None]).squeeze(2)
 
 
 def _backward(node, A):
@@ -196,12 +235,12 @@ def _backward(node, A):
     return tuple(map(sum, zip(*parts, strict=True)))
 
 
-def _linear_box(nodes, box):
+def _linear_box(nodes, box, inputs):
     """A box around the inputs of the next layer, by linear bounds from the network's input."""
     shape = box.low.shape
     eye = torch.eye(box.low[0].numel(), dtype=torch.float64, device=box.low.device)
     functions = torch.cat([eye, -eye]).expand(len(box.low), -1, -1)
-    lower = _lower_bound(nodes, box, functions.unflatten(2, shape[1:]))
+    lower = _lower_bound(nodes, box, functions.unflatten(2, shape[1:]), inputs)
     low, negative_high = lower.chunk(2, dim=1)
     return Box(low.reshape(shape), -negative_high.reshape(shape))
 

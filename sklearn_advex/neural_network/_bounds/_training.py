@@ -3,10 +3,11 @@
 import torch
 from torch import nn
 
+from sklearn_advex.neural_network._bounds._box import Box
 from sklearn_advex.neural_network._modules import class_logits
 
 
-def worst_case_logits(steps, box, y):
+def worst_case_logits(steps, box, y, mixture=None):
     r"""Bound how far each logit can rise above that of the true class.
 
     Boxes are propagated through all layers but the last (interval bound propagation: Gowal et al.,
@@ -26,14 +27,22 @@ def worst_case_logits(steps, box, y):
         Of inputs.
     y : Tensor of int64 of shape (n_samples,)
         Positions of the true classes.
+    mixture : callable, default=None
+        ``mixture(weight) -> low, high``: how far linear functions of each row may fall and rise
+        beside the box; for modules whose first layer is linear.
 
     Returns
     -------
     Tensor of shape (n_samples, n_classes)
         The upper bounds z; 0 for the true class.
     """
+    if mixture is not None and len(steps) > 1:
+        first, *steps = steps
+        low, high = mixture(first.layer.weight)
+        box = first.rule.interval(first.layer, box)
+        return worst_case_logits(steps, Box(box.low + low, box.high + high), y)
     if type(steps[-1].layer) is nn.Linear:
-        return _folded(steps[-1].layer, propagate(steps[:-1], box), y)
+        return _folded(steps[-1].layer, propagate(steps[:-1], box), y, mixture)
     low, high = (class_logits(end) for end in propagate(steps, box).ends)
     worst = high - low.gather(1, y[:, None])
     return worst.scatter(1, y[:, None], 0.0)
@@ -60,14 +69,16 @@ def propagate(steps, box):
     return box
 
 
-def _folded(layer, box, y):
+def _folded(layer, box, y, mixture):
     weight, bias = layer.weight, layer.bias
     if len(weight) == 1:
         weight = torch.cat([torch.zeros_like(weight), weight])
         bias = None if bias is None else torch.cat([torch.zeros_like(bias), bias])
     logits = nn.functional.linear(box.center, weight, bias)
-    differences = (weight - weight[:, None]).abs()
-    spread = nn.functional.linear(box.radius, differences.flatten(0, 1))
-    spread = spread.unflatten(1, differences.shape[:2]).expand(len(y), -1, -1)
+    differences = (weight - weight[:, None]).flatten(0, 1)
+    spread = nn.functional.linear(box.radius, differences.abs())
+    if mixture is not None:
+        spread = spread + mixture(differences)[1]
+    spread = spread.unflatten(1, (len(weight), len(weight))).expand(len(y), -1, -1)
     own = y[:, None, None].expand(-1, 1, len(weight))
     return logits - logits.gather(1, y[:, None]) + spread.gather(1, own).squeeze(1)
