@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_advex._perturbation import PERTURBATION_SETS, perturbation_set, resolve_epsilon
 from sklearn_advex._utils._class_targets import known_positions, label_positions
-from sklearn_advex._utils._frames import frame_like
+from sklearn_advex._utils._containers import frame_like
 from sklearn_advex._utils._sklearn_compat import (
     CallbackSupportMixin,
     Interval,
