@@ -24,7 +24,7 @@ X_train, X_test, y_train, y_test = train_test_split(
 # %%
 # Train both
 # ----------
-# ``attack=None`` is natural training. The network is the paper's, on a smaller scale.
+# ``training=None`` is natural training. The network is the paper's, on a smaller scale.
 shared = {
     "module__n_filters": (16, 32),
     "module__n_hidden": 128,
@@ -33,7 +33,7 @@ shared = {
     "lr_schedule": "linear",
     "random_state": 0,
 }
-natural = AdversarialCNNClassifier(attack=None, max_epochs=15, **shared)
+natural = AdversarialCNNClassifier(training=None, max_epochs=15, **shared)
 adversarial = AdversarialCNNClassifier(
     epsilon=0.15, attack_steps=5, epsilon_warmup=0.5, max_epochs=30, **shared
 )

@@ -28,7 +28,7 @@ X_test, y_test = X[60_000:60_200], y[60_000:60_200]
 # once, a network may learn nothing for a long time.
 shared = {"batch_size": 50, "lr_schedule": "linear", "random_state": 0}
 models = {
-    "n": AdversarialCNNClassifier(attack=None, max_epochs=3, **shared),
+    "n": AdversarialCNNClassifier(training=None, max_epochs=3, **shared),
     "a": AdversarialCNNClassifier(
         epsilon=0.3, attack_steps=7, epsilon_warmup=0.5, max_epochs=6, **shared
     ),

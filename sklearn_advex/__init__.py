@@ -4,12 +4,14 @@ from sklearn_advex.attribution import AttributionTransformer, explain
 from sklearn_advex.linear_model import (
     AdversarialLinearClassifier,
     AdversarialLogisticRegression,
+    AdversarialLogisticRegressionCV,
+    MaxColumnsClassifier,
     alpha_max,
     epsilon_grid,
     epsilon_max,
     epsilon_path,
+    feature_path,
 )
-from sklearn_advex.model_selection import AdversarialLogisticRegressionCV
 
 __version__ = "0.1.0.dev0"
 
@@ -18,17 +20,24 @@ __all__ = [
     "AdversarialLinearClassifier",
     "AdversarialLogisticRegression",
     "AdversarialLogisticRegressionCV",
+    "AdversarialMLPClassifier",
     "AdversarialNetClassifier",
     "AttributionTransformer",
+    "MaxColumnsClassifier",
     "__version__",
     "alpha_max",
     "epsilon_grid",
     "epsilon_max",
     "epsilon_path",
     "explain",
+    "feature_path",
 ]
 
-_NETWORKS = {"AdversarialCNNClassifier", "AdversarialNetClassifier"}
+_NETWORKS = {
+    "AdversarialCNNClassifier",
+    "AdversarialMLPClassifier",
+    "AdversarialNetClassifier",
+}
 
 
 def __getattr__(name):

@@ -1,37 +1,89 @@
 """Perturbation sets: what the adversary may do to one row, and what it gains by it."""
 
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+
 import numpy as np
+from scipy.sparse import coo_array
 
 
-class _Ball:
-    """A ball of some norm, scaled by `epsilon`.
+@dataclass
+class Epigraph:
+    """The pairs of a linear model w and a height with ``height >= support(w)``, as a cone.
 
-    Parameters
+    They are the pairs for which ``coef @ w + sizes @ abs(w) + height * of_height`` lies in the
+    cone of vectors without a negative component, or in the second-order cone of vectors whose
+    first component is at least the norm of the others.
+
+    Attributes
     ----------
-    epsilon : ndarray of shape (n_features,)
-        Half-width of the set per feature, in the feature's own units; 0 where a feature cannot be
-        changed.
+    of_height : ndarray of shape (n_conditions,)
+    coef : coo_array of shape (n_conditions, n_features)
+    sizes : coo_array of shape (n_conditions, n_features)
+        Without positive entries.
+    is_second_order : bool
     """
 
-    def __init__(self, epsilon):
-        self.epsilon = epsilon
+    of_height: np.ndarray
+    coef: coo_array
+    sizes: coo_array
+    is_second_order: bool = False
 
-    def restrict(self, features):
-        """The set seen by a model that uses only some features.
+
+class PerturbationSet(ABC):
+    r"""A convex set of changes :math:`\delta` of a row, with 0 among them.
+
+    Training, attack and robust accuracy need two functions of a linear model w: the most that a
+    change can add to its score, `support`, and a change that adds it, `maximizer`, which is a
+    subgradient of the first.
+
+    A row of label -1 loses by a larger score, a row of label 1 by a smaller one. The methods that
+    end in `by_side` answer for label -1 first and for label 1 second; once for both if the set is
+    symmetric. A set that depends on the label overrides them and sets `is_symmetric` to False.
+
+    Attributes
+    ----------
+    is_symmetric : bool
+        Whether -delta is allowed where delta is, for both labels alike.
+    l1_weights : ndarray of shape (n_features,) or None
+        Weights e with ``support(w) == e @ abs(w)``, if the set is symmetric and there are such.
+    has_hessian : bool
+        Whether there is a `hessian` wherever `support` is not 0.
+    """
+
+    is_symmetric = True
+    l1_weights = None
+    has_hessian = False
+
+    @abstractmethod
+    def support(self, w):
+        """Return the most that a change can add to a linear function.
 
         Parameters
         ----------
-        features : ndarray of int
-            Indices of the features kept.
+        w : ndarray of shape (..., n_features)
 
         Returns
         -------
-        perturbation set
+        float or ndarray of shape (...)
         """
-        return type(self)(self.epsilon[features])
 
+    @abstractmethod
+    def maximizer(self, w):
+        """Return a change that attains `support`.
+
+        Parameters
+        ----------
+        w : ndarray of shape (..., n_features)
+
+        Returns
+        -------
+        ndarray of shape (..., n_features)
+        """
+
+    @abstractmethod
     def gauge(self, change):
-        """The multiple of the set that a change is on the boundary of.
+        """Return the multiple of the set that has a change on its boundary.
 
         Parameters
         ----------
@@ -42,6 +94,143 @@ class _Ball:
         float or ndarray of shape (...)
             Infinity for a change of a feature that cannot be changed.
         """
+
+    @abstractmethod
+    def restrict(self, features):
+        """Return the set that a model of some features sees.
+
+        Parameters
+        ----------
+        features : ndarray of int
+            Indices of the features kept.
+
+        Returns
+        -------
+        PerturbationSet
+        """
+
+    @abstractmethod
+    def scaled(self, factor):
+        """Return the set of all changes multiplied by a factor.
+
+        Parameters
+        ----------
+        factor : float
+            Not negative.
+
+        Returns
+        -------
+        PerturbationSet
+        """
+
+    @abstractmethod
+    def epigraph(self):
+        """Describe what is above `support`.
+
+        Returns
+        -------
+        Epigraph
+        """
+
+    def hessian(self, w):
+        """Return the second derivatives of `support` where it is not 0, else zeros.
+
+        Parameters
+        ----------
+        w : ndarray of shape (n_features,)
+
+        Returns
+        -------
+        ndarray of shape (n_features, n_features)
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no second derivatives.")
+
+    def support_by_side(self, w):
+        """Return what the adversary gains on rows of each label.
+
+        Parameters
+        ----------
+        w : ndarray of shape (n_features,)
+
+        Returns
+        -------
+        ndarray of shape (n_sides,)
+        """
+        if self.is_symmetric:
+            return np.array([self.support(w)])
+        return np.array([self.support(w), self.support(-w)])
+
+    def subgradient_by_side(self, w):
+        """Return a subgradient of each component of `support_by_side`.
+
+        Parameters
+        ----------
+        w : ndarray of shape (n_features,)
+
+        Returns
+        -------
+        ndarray of shape (n_sides, n_features)
+        """
+        if self.is_symmetric:
+            return self.maximizer(w)[np.newaxis]
+        return np.array([self.maximizer(w), -self.maximizer(-w)])
+
+    def hessian_by_side(self, w):
+        """Return the second derivatives of each component of `support_by_side`.
+
+        Parameters
+        ----------
+        w : ndarray of shape (n_features,)
+
+        Returns
+        -------
+        ndarray of shape (n_sides, n_features, n_features)
+        """
+        if self.is_symmetric:
+            return self.hessian(w)[np.newaxis]
+        return np.array([self.hessian(w), self.hessian(-w)])
+
+    def epigraph_by_side(self):
+        """Describe what is above each component of `support_by_side`.
+
+        Returns
+        -------
+        list of Epigraph
+        """
+        cone = self.epigraph()
+        if self.is_symmetric:
+            return [cone]
+        return [cone, replace(cone, coef=-cone.coef)]
+
+    @property
+    def n_sides(self):
+        """1 for a set that is the same to both labels, else 2."""
+        return 1 if self.is_symmetric else 2
+
+
+class _Ball(PerturbationSet):
+    """A ball of the norm of some `order`, stretched along the axes.
+
+    Parameters
+    ----------
+    epsilon : ndarray of shape (n_features,)
+        Half-width of the set per feature, in the feature's own units; 0 for a feature that cannot
+        be changed.
+    """
+
+    def __init__(self, epsilon):
+        self.epsilon = epsilon
+
+    def restrict(self, features):
+        """Return the set that a model of some features sees."""
+        return type(self)(self.epsilon[features])
+
+    def scaled(self, factor):
+        """Return the set of all changes multiplied by a factor."""
+        return type(self)(factor * self.epsilon)
+
+    def gauge(self, change):
+        """Return the multiple of the set that has a change on its boundary."""
         with np.errstate(divide="ignore", invalid="ignore"):
             relative = np.where(change != 0, np.abs(change) / self.epsilon, 0.0)
         return np.linalg.norm(relative, self.order, axis=-1)
@@ -53,64 +242,34 @@ class LinfBall(_Ball):
     Parameters
     ----------
     epsilon : ndarray of shape (n_features,)
-        Half-width of the allowed change per feature, in the feature's own units; 0 where a
-        feature cannot be changed.
-
-    Notes
-    -----
-    A perturbation set answers two questions about a linear function ``w``: how much an allowed
-    change can add to it, `support`, and which change adds that much, `worst`. The second is a
-    subgradient of the first, so training, attack and robust accuracy all use the same pair.
-
-    Here the support function is linear in each orthant, with slopes `epsilon`; that is the
-    `orthant_slopes` that the active-set Newton solver asks for.
+        Half-width of the allowed change per feature, in the feature's own units; 0 for a feature
+        that cannot be changed.
     """
 
     order = np.inf
+    has_hessian = True
 
     @property
-    def orthant_slopes(self):
-        """Derivative of `support` with respect to ``|w_j|``, an ndarray of shape (n_features,)."""
+    def l1_weights(self):
+        """Derivative of `support` with respect to ``abs(w)``, an ndarray of shape (n_features,)."""
         return self.epsilon
 
     def support(self, w):
-        r"""The most that a change can add: :math:`\sum_j \epsilon_j |w_j|`.
-
-        Parameters
-        ----------
-        w : ndarray of shape (..., n_features)
-
-        Returns
-        -------
-        float or ndarray of shape (...)
-        """
+        r"""Return the most that a change can add: :math:`\sum_j \epsilon_j |w_j|`."""
         return np.abs(w) @ self.epsilon
 
-    def worst(self, w):
-        r"""The change that attains the support function: :math:`\epsilon_j \, \mathrm{sign}(w_j)`.
-
-        Parameters
-        ----------
-        w : ndarray of shape (..., n_features)
-
-        Returns
-        -------
-        ndarray of shape (..., n_features)
-        """
+    def maximizer(self, w):
+        r"""Return the change that attains it: :math:`\epsilon_j \, \mathrm{sign}(w_j)`."""
         return self.epsilon * np.sign(w)
 
-    def curvature(self, w):
-        """Second derivatives of the support function within an orthant: none.
-
-        Parameters
-        ----------
-        w : ndarray of shape (n_features,)
-
-        Returns
-        -------
-        ndarray of shape (n_features, n_features)
-        """
+    def hessian(self, w):
+        """Return zeros: within an orthant the support function is linear."""
         return np.zeros((w.size, w.size))
+
+    def epigraph(self):
+        """Describe what is above `support`: one linear condition on the sizes."""
+        sizes = coo_array(-self.epsilon[np.newaxis])
+        return Epigraph(np.ones(1), coo_array(sizes.shape), sizes)
 
 
 class L2Ball(_Ball):
@@ -119,37 +278,35 @@ class L2Ball(_Ball):
     Parameters
     ----------
     epsilon : ndarray of shape (n_features,)
-        Half-axis per feature, in the feature's own units; 0 where a feature cannot be changed.
+        Half-axis per feature, in the feature's own units; 0 for a feature that cannot be changed.
     """
 
     order = 2
+    has_hessian = True
 
     def support(self, w):
-        r"""The most that a change can add: :math:`\sqrt{\sum_j (\epsilon_j w_j)^2}`."""
+        r"""Return the most that a change can add: :math:`\sqrt{\sum_j (\epsilon_j w_j)^2}`."""
         return np.linalg.norm(self.epsilon * w, axis=-1)
 
-    def worst(self, w):
-        """The change that attains the support function; none where it is 0."""
+    def maximizer(self, w):
+        """Return the change that attains it; 0 if it is 0."""
         support = np.asarray(self.support(w))[..., None]
         return self.epsilon * np.divide(
             self.epsilon * w, support, out=np.zeros(np.shape(w)), where=support > 0
         )
 
-    def curvature(self, w):
-        """Second derivatives of the support function; none where it is 0.
-
-        Parameters
-        ----------
-        w : ndarray of shape (n_features,)
-
-        Returns
-        -------
-        ndarray of shape (n_features, n_features)
-        """
-        slope, support = self.worst(w), self.support(w)
+    def hessian(self, w):
+        """Return the second derivatives of `support`; zeros if it is 0."""
+        direction, support = self.maximizer(w), self.support(w)
         if support == 0:
             return np.zeros((w.size, w.size))
-        return (np.diag(self.epsilon**2) - np.outer(slope, slope)) / support
+        return (np.diag(self.epsilon**2) - np.outer(direction, direction)) / support
+
+    def epigraph(self):
+        """Describe what is above `support`: a second-order cone."""
+        features = np.arange(self.epsilon.size)
+        coef = coo_array((self.epsilon, (features + 1, features)))
+        return Epigraph(np.eye(1, coef.shape[0])[0], coef, coo_array(coef.shape), True)
 
 
 class L1Ball(_Ball):
@@ -158,30 +315,55 @@ class L1Ball(_Ball):
     Parameters
     ----------
     epsilon : ndarray of shape (n_features,)
-        The most that a feature can change if no other does, in its own units; 0 where it cannot.
+        The most that a feature can change if no other does, in its own units; 0 if it cannot.
     """
 
     order = 1
 
     def support(self, w):
-        r"""The most that a change can add: :math:`\max_j \epsilon_j |w_j|`."""
-        return np.max(self.epsilon * np.abs(w), axis=-1)
+        r"""Return the most that a change can add: :math:`\max_j \epsilon_j |w_j|`."""
+        return np.max(self.epsilon * np.abs(w), axis=-1, initial=0.0)
 
-    def worst(self, w):
-        """A change that attains the support function, of the first feature that is worth most."""
+    def maximizer(self, w):
+        """Return a change that attains it: that of the first feature with the largest gain."""
         gains = self.epsilon * np.abs(w)
         change = np.zeros(np.shape(w))
+        if not change.size:
+            return change
         best = gains.argmax(axis=-1)[..., None]
-        worth = np.take_along_axis(self.epsilon * np.sign(w), best, axis=-1)
-        np.put_along_axis(change, best, worth, axis=-1)
+        of_best = np.take_along_axis(self.epsilon * np.sign(w), best, axis=-1)
+        np.put_along_axis(change, best, of_best, axis=-1)
         return change
+
+    def epigraph(self):
+        """Describe what is above `support`: two linear conditions per feature."""
+        conditions = np.arange(2 * self.epsilon.size)
+        widths = np.concatenate([-self.epsilon, self.epsilon])
+        coef = coo_array((widths, (conditions, conditions % self.epsilon.size)))
+        return Epigraph(np.ones(conditions.size), coef, coo_array(coef.shape))
 
 
 PERTURBATION_SETS = {"linf": LinfBall, "l2": L2Ball, "l1": L1Ball}
 
 
+def perturbation_set(norm, epsilon):
+    """Make the perturbation set of a norm.
+
+    Parameters
+    ----------
+    norm : {"linf", "l2", "l1"}
+    epsilon : ndarray of shape (n_features,)
+        Half-width per feature, from `resolve_epsilon`.
+
+    Returns
+    -------
+    PerturbationSet
+    """
+    return PERTURBATION_SETS[norm](epsilon)
+
+
 def resolve_epsilon(epsilon, n_features, feature_names=None):
-    """One half-width per feature, from any form in which a user may give `epsilon`.
+    """Turn any form in which a user may give `epsilon` into one half-width per feature.
 
     Parameters
     ----------

@@ -9,7 +9,9 @@ from sklearn_advex import (
     AdversarialLinearClassifier,
     AdversarialLogisticRegression,
     AdversarialLogisticRegressionCV,
+    AdversarialMLPClassifier,
     AdversarialNetClassifier,
+    MaxColumnsClassifier,
 )
 from sklearn_advex._losses import LOSSES
 from sklearn_advex._perturbation import PERTURBATION_SETS
@@ -34,7 +36,12 @@ ESTIMATORS = [
     AdversarialLogisticRegression(),
     AdversarialLogisticRegression(epsilon=0),
     AdversarialLogisticRegression(alpha=1e-3, l1_ratio=1),
+    AdversarialLogisticRegression(max_features=2),
     AdversarialLogisticRegressionCV(epsilons=[0.01, 0.1], cv=2),
+    AdversarialLogisticRegressionCV(epsilons=[0.01], cv=2, max_features=[1, 3]),
+    MaxColumnsClassifier(AdversarialLogisticRegression(), max_columns=2),
+    AdversarialMLPClassifier(max_epochs=30),
+    AdversarialMLPClassifier((), training="pgd", attack_steps=2, max_epochs=20),
     AdversarialNetClassifier(multilayer_perceptron, **NETWORK),
     AdversarialCNNClassifier(small_conv_net, input_shape=(1, 1, -1), **NETWORK),
 ]
@@ -52,7 +59,18 @@ EXPECTED_FAILURES_OF_NETWORKS = {
 }
 
 
+EXPECTED_FAILURES_OF_MLP = {
+    name: EXPECTED_FAILURES_OF_NETWORKS[name]
+    for name in (
+        "check_sample_weight_equivalence_on_dense_data",
+        "check_methods_subset_invariance",
+    )
+}
+
+
 def expected_failures(estimator):
+    if isinstance(estimator, AdversarialMLPClassifier):
+        return EXPECTED_FAILURES_OF_MLP
     is_network = isinstance(estimator, AdversarialNetClassifier | AdversarialCNNClassifier)
     return EXPECTED_FAILURES_OF_NETWORKS if is_network else {}
 
@@ -61,6 +79,7 @@ def expected_failures(estimator):
 # One sets three folds for a class of two rows.
 @pytest.mark.filterwarnings("ignore:The least populated class:UserWarning")
 @pytest.mark.filterwarnings("ignore:All coefficients are 0:UserWarning")
+@pytest.mark.filterwarnings("ignore:A model without features scores:UserWarning")
 @parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failures, xfail_strict=True)
 def test_scikit_learns_checks(estimator, check):
     check(estimator)

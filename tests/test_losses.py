@@ -25,8 +25,8 @@ def test_smooth_losses_equal_their_formulas_in_high_precision(u, shift):
         expected = [float(value), float(first), float(first * (1 - first))]
     loss = (LogisticLoss(), SoftplusHingeLoss())[shift]
     u = np.array([u])
-    np.testing.assert_allclose(np.ravel(loss.expand(u)), expected, rtol=1e-15, atol=1e-320)
-    np.testing.assert_array_equal(loss.value(u), loss.expand(u)[0])
+    np.testing.assert_allclose(np.ravel(loss.derivatives(u)), expected, rtol=1e-15, atol=1e-320)
+    np.testing.assert_array_equal(loss.value(u), loss.derivatives(u)[0])
 
 
 def test_the_hinge_is_zero_from_a_margin_of_one_on():
@@ -38,9 +38,9 @@ def test_the_hinge_is_zero_from_a_margin_of_one_on():
 @pytest.mark.parametrize("loss", [LogisticLoss(), SoftplusHingeLoss()])
 def test_derivatives_are_the_slopes(loss):
     u, h = np.linspace(-6, 6, 41), 1e-6
-    _, first, second = loss.expand(u)
+    _, first, second = loss.derivatives(u)
     np.testing.assert_allclose(first, (loss.value(u + h) - loss.value(u - h)) / (2 * h), atol=1e-9)
-    slope = (loss.expand(u + h)[1] - loss.expand(u - h)[1]) / (2 * h)
+    slope = (loss.derivatives(u + h)[1] - loss.derivatives(u - h)[1]) / (2 * h)
     np.testing.assert_allclose(second, slope, atol=1e-9)
 
 
@@ -60,22 +60,22 @@ def test_conjugate_is_the_supremum(loss):
 @pytest.mark.parametrize("loss", [LogisticLoss(), SoftplusHingeLoss()])
 def test_conjugate_is_attained_at_the_derivative(loss):
     u = np.array([-5.0, 0.0, 2.0])
-    p = loss.expand(u)[1]
+    p = loss.derivatives(u)[1]
     np.testing.assert_allclose(loss.conjugate(p), p * u - loss.value(u), atol=1e-14)
 
 
 @pytest.mark.parametrize("share", [1e-6, 0.2, 0.5, 0.7, 1 - 1e-6])
-def test_best_constant_has_the_smallest_mean_loss(loss, share):
+def test_intercept_only_has_the_smallest_mean_loss(loss, share):
     def mean_loss(score):
         positive, negative = loss.value(np.array([-score, score]))
         return share * positive + (1 - share) * negative
 
     best = minimize_scalar(mean_loss, bounds=(-20, 20), options={"xatol": 1e-10})
-    assert mean_loss(loss.best_constant(share)) <= best.fun * (1 + 1e-12)
-    assert loss.best_constant(1 - share) == pytest.approx(-loss.best_constant(share), abs=1e-9)
+    assert mean_loss(loss.intercept_only(share)) <= best.fun * (1 + 1e-12)
+    assert loss.intercept_only(1 - share) == pytest.approx(-loss.intercept_only(share), abs=1e-9)
 
 
 @pytest.mark.parametrize("score", [-3.0, 0.0, 0.4, 5.0])
 def test_the_link_of_the_softplus_hinge_is_the_one_that_the_documentation_says(score):
-    rises, falls = SoftplusHingeLoss().expand(np.array([score, -score]))[1]
-    assert SoftplusHingeLoss().best_constant(rises / (rises + falls)) == pytest.approx(score)
+    rises, falls = SoftplusHingeLoss().derivatives(np.array([score, -score]))[1]
+    assert SoftplusHingeLoss().intercept_only(rises / (rises + falls)) == pytest.approx(score)

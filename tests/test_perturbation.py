@@ -34,8 +34,8 @@ def test_support_is_the_maximum_over_the_boundary(ball, w):
     assert ball.support(w) >= largest - 1e-12
 
 
-def test_worst_change_is_allowed_and_attains_the_support(ball, w):
-    change = ball.worst(w)
+def test_the_maximizer_is_allowed_and_attains_the_support(ball, w):
+    change = ball.maximizer(w)
     assert ball.gauge(change) <= 1 + 1e-15
     assert change @ w == pytest.approx(ball.support(w))
 
@@ -52,26 +52,28 @@ def test_gauge_is_1_on_the_boundary_and_scales(ball):
 def test_nothing_moves_where_nothing_can(ball):
     frozen_only = np.array([0.0, 0.0, 5.0, 0.0])
     assert ball.support(frozen_only) == 0.0
-    np.testing.assert_array_equal(ball.worst(frozen_only), 0.0)
+    np.testing.assert_array_equal(ball.maximizer(frozen_only), 0.0)
 
 
 @pytest.mark.parametrize("kind", [LinfBall, L2Ball])
-def test_curvature_is_the_slope_of_the_worst_change(kind, w):
+def test_hessian_is_the_slope_of_the_maximizer(kind, w):
     ball = kind(np.array([0.1, 0.2, 0.0, 3.0]))
     w[1] = 0.7
-    slopes = [(ball.worst(w + h) - ball.worst(w - h)) / 2e-6 for h in 1e-6 * np.eye(4)]
-    np.testing.assert_allclose(ball.curvature(w), slopes, atol=1e-8)
+    slopes = [(ball.maximizer(w + h) - ball.maximizer(w - h)) / 2e-6 for h in 1e-6 * np.eye(4)]
+    np.testing.assert_allclose(ball.hessian(w), slopes, atol=1e-8)
 
 
-def test_worst_change_is_a_subgradient_of_the_support(ball, w):
+def test_the_maximizer_is_a_subgradient_of_the_support(ball, w):
     others = np.random.default_rng(0).standard_normal((100, 4))
-    assert (ball.support(others) >= ball.support(w) + (others - w) @ ball.worst(w) - 1e-12).all()
+    assert (
+        ball.support(others) >= ball.support(w) + (others - w) @ ball.maximizer(w) - 1e-12
+    ).all()
 
 
-def test_support_and_worst_take_several_vectors_at_once(ball, w):
+def test_support_and_maximizer_take_several_vectors_at_once(ball, w):
     several = np.stack([w, -2 * w, np.zeros(4)])
     np.testing.assert_allclose(ball.support(several), [ball.support(v) for v in several])
-    np.testing.assert_allclose(ball.worst(several), [ball.worst(v) for v in several])
+    np.testing.assert_allclose(ball.maximizer(several), [ball.maximizer(v) for v in several])
 
 
 def test_restriction_ignores_the_features_left_out(ball, w):

@@ -11,11 +11,9 @@ import pytest
 from scipy.special import expit
 
 from sklearn_advex import AdversarialLogisticRegression
-from sklearn_advex._losses import LogisticLoss
 from sklearn_advex._perturbation import LinfBall
 from sklearn_advex.attribution import attribution_stability
-from sklearn_advex.linear_model._design_matrix import as_design_matrix
-from sklearn_advex.linear_model._objective import RobustObjective
+from tests.linear_model.problems import objective_of
 
 #: Loss functions that satisfy LOSS-CVX (section B.1), and their derivatives.
 LOSSES = {
@@ -36,16 +34,7 @@ def test_equation_7(seed):
     """Gradient of the adversarial loss: numerical slopes of a brute-force maximum."""
     rng = np.random.default_rng(seed)
     w, x, y, epsilon = rng.normal(size=5), rng.normal(size=5), rng.choice([-1.0, 1.0]), 0.3
-    objective = RobustObjective(
-        as_design_matrix(x[None]),
-        np.array([y]),
-        np.ones(1),
-        LogisticLoss(),
-        LinfBall(np.full(5, epsilon)),
-        alpha=0.0,
-        l1_ratio=0.0,
-        fit_intercept=False,
-    )
+    objective = objective_of(x[None], np.array([y]), epsilon, fit_intercept=False)
     g, g_prime = LOSSES["logistic"]
     formula = -g_prime(epsilon * np.abs(w).sum() - y * w @ x) * (y * x - np.sign(w) * epsilon)
     step = 1e-6
@@ -58,8 +47,8 @@ def test_equation_7(seed):
         for unit in np.eye(5)
     ]
     np.testing.assert_allclose(formula, slopes, rtol=1e-6, atol=1e-9)
-    point = objective.point(w, 0.0)
-    np.testing.assert_allclose(objective.subgradients(point).smallest(w), formula, rtol=1e-12)
+    subgradient = objective.evaluate(objective.point(w)).subgradient
+    np.testing.assert_allclose(subgradient, formula, rtol=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -120,7 +109,7 @@ def draw(rng, shared=0.0):
 
 def updates(X, y, w, epsilon, g_prime):
     """What one step of gradient descent on the adversarial input of each row adds to w."""
-    worst = X - y[:, None] * LinfBall(np.full(w.size, epsilon)).worst(w)
+    worst = X - y[:, None] * LinfBall(np.full(w.size, epsilon)).maximizer(w)
     derivative = g_prime(-y * (worst @ w))
     return derivative[:, None] * y[:, None] * worst, derivative
 
@@ -161,18 +150,9 @@ def test_theorem_3_1_needs_independent_features():
 
 def test_theorem_3_1_is_about_the_gradient_that_training_uses():
     X, y = (part[:500] for part in draw(np.random.default_rng(1)))
-    objective = RobustObjective(
-        as_design_matrix(X),
-        y,
-        np.full(500, 1 / 500),
-        LogisticLoss(),
-        LinfBall(np.full(6, 0.15)),
-        alpha=0.0,
-        l1_ratio=0.0,
-        fit_intercept=False,
-    )
+    objective = objective_of(X, y, 0.15, fit_intercept=False)
     step, _ = updates(X, y, W, 0.15, expit)
-    gradient = objective.subgradients(objective.point(W, 0.0)).smallest(W)
+    gradient = objective.evaluate(objective.point(W)).subgradient
     np.testing.assert_allclose(-step.mean(axis=0)[1:], gradient[1:], rtol=1e-10)
 
 

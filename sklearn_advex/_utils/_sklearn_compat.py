@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.base import _fit_context as fit_context
 from sklearn.linear_model._base import LinearClassifierMixin
 from sklearn.utils import _safe_indexing as safe_indexing
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
 from sklearn.utils.parallel import _get_threadpool_controller as get_threadpool_controller
 from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
@@ -22,6 +22,7 @@ except ImportError:  # scikit-learn 1.8
 
 __all__ = [
     "CallbackSupportMixin",
+    "HasMethods",
     "Interval",
     "LinearClassifierMixin",
     "StrOptions",
@@ -32,6 +33,7 @@ __all__ = [
     "get_threadpool_controller",
     "has_callbacks",
     "safe_indexing",
+    "validate_params",
 ]
 
 

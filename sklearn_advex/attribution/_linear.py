@@ -8,7 +8,7 @@ from scipy import sparse
 from scipy.special import softmax
 from sklearn.utils import gen_batches
 
-from sklearn_advex._perturbation import LinfBall
+from sklearn_advex._perturbation import perturbation_set
 from sklearn_advex.attribution._backend import Attribution
 from sklearn_advex.attribution._linear_problem import (
     LinearProblem,
@@ -146,7 +146,7 @@ def linear_worst_change(model, X, y, *, output, target, epsilon):
     scores = X @ problem.coef.T + problem.intercept
     require_finite(scores, model, X)
     score = scores[np.arange(len(own)), own]
-    support = LinfBall(epsilon).support(problem.coef)[own]
+    support = perturbation_set("linf", epsilon).support(problem.coef)[own]
     if output == "logit":  # the attributions move by w times the change
         return support
     if problem.is_binary:

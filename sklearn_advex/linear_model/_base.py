@@ -1,12 +1,10 @@
 """Training of linear classifiers against an adversary, and the adversary against fitted ones."""
 
 from contextlib import contextmanager
-from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
 from joblib import effective_n_jobs
-from scipy.sparse import csr_array, issparse
 from scipy.special import log_expit, logsumexp
 from sklearn.base import BaseEstimator
 from sklearn.metrics import accuracy_score
@@ -14,17 +12,9 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_advex._losses import LogisticLoss
-from sklearn_advex._perturbation import PERTURBATION_SETS, resolve_epsilon
-from sklearn_advex._utils._class_targets import (
-    check_classes,
-    check_row_weights,
-    check_weight_of_classes,
-    known_positions,
-    label_positions,
-    weight_per_class,
-)
-from sklearn_advex._utils._frames import frame_like
+from sklearn_advex._perturbation import PERTURBATION_SETS, perturbation_set, resolve_epsilon
+from sklearn_advex._utils._class_targets import known_positions, label_positions
+from sklearn_advex._utils._containers import frame_like
 from sklearn_advex._utils._sklearn_compat import (
     CallbackSupportMixin,
     Interval,
@@ -36,17 +26,15 @@ from sklearn_advex._utils._sklearn_compat import (
 )
 from sklearn_advex._utils._tasks import fit_task
 from sklearn_advex.attribution import ExplainMixin
-from sklearn_advex.linear_model._design_matrix import as_design_matrix
-from sklearn_advex.linear_model._diagnostics import warn_about
-from sklearn_advex.linear_model._objective import RobustObjective
-from sklearn_advex.linear_model._robustness import (
-    radii,
-    scores_per_class,
-    stays,
-    worst_gaps,
-    worst_rivals,
+from sklearn_advex.attribution._robustness import LinearScores
+from sklearn_advex.linear_model._problem_fit import (
+    fit_all_features,
+    fit_path_of_subsets,
+    resolve_groups,
 )
-from sklearn_advex.linear_model._solver_choice import SOLVERS, make_solver
+from sklearn_advex.linear_model._solvers import SOLVERS, make_solver
+from sklearn_advex.linear_model._training_data import TrainingData
+from sklearn_advex.linear_model._warnings import warn_about
 
 _FLOATS = [np.float64, np.float32]
 _HINTS = {
@@ -59,8 +47,8 @@ _HINTS = {
 
 
 def _has_probabilities(estimator):
-    """Whether scores are log odds, as they are under the logistic loss."""
-    if isinstance(estimator._loss, LogisticLoss):
+    """Return whether scores are log odds, as they are under the logistic loss."""
+    if estimator.loss == "log_loss":
         return True
     raise AttributeError(
         f"{type(estimator).__name__} has probabilities for loss='log_loss' only, as the scores of"
@@ -74,15 +62,17 @@ class BaseAdversarialLinearClassifier(
 ):
     """What adversarially trained linear classifiers share whatever their loss.
 
-    A subclass has a constructor and a `_loss`.
+    A subclass has a constructor and a `loss`, a key of `TERMS`.
     """
 
     _parameter_constraints = {
         "epsilon": [Interval(Real, 0, None, closed="left"), "array-like", dict],
-        "norm": [StrOptions(set(PERTURBATION_SETS))],
+        "norm": [StrOptions(PERTURBATION_SETS.keys())],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "l1_ratio": [Interval(Real, 0, 1, closed="both")],
         "fit_intercept": ["boolean"],
+        "max_features": [Interval(Integral, 1, None, closed="left"), None],
+        "groups": ["array-like", dict, None],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "solver": [StrOptions({"auto", *SOLVERS})],
         "tol": [Interval(Real, 0, None, closed="left")],
@@ -120,15 +110,23 @@ class BaseAdversarialLinearClassifier(
         ValueError
             If the data or a parameter is not valid; the message names it.
         """
-        design, labels, weights = self._prepare(X, y, sample_weight)
+        data = self._validate(X, y, sample_weight)
         self.epsilon_ = self._resolve_epsilon(self.epsilon)
-        perturbation = PERTURBATION_SETS[self.norm](self.epsilon_)
-        objectives = self._objectives(design, labels, weights, perturbation, self.alpha)
+        objectives = data.objectives(
+            self.loss,
+            perturbation_set(self.norm, self.epsilon_),
+            alpha=self.alpha,
+            l1_ratio=self.l1_ratio,
+            fit_intercept=self.fit_intercept,
+        )
+        groups = resolve_groups(
+            self.groups, self.n_features_in_, getattr(self, "feature_names_in_", None)
+        )
         task = fit_task(self, X, y, sample_weight, len(objectives))
-        with task, self._blas_threads(len(objectives)):
-            solutions = self._solve(objectives, task)
-            warn_about(self, objectives, solutions)
-            self._keep(objectives, solutions, design.dtype)
+        with task, blas_threads(self.n_jobs, len(objectives)):
+            fits = self._solve(objectives, groups, task)
+            warn_about(self, objectives, fits)
+            self._store(fits, data.design.dtype)
         return self
 
     @available_if(_has_probabilities)
@@ -191,27 +189,16 @@ class BaseAdversarialLinearClassifier(
         Returns
         -------
         {ndarray, CSR matrix, DataFrame} of shape (n_samples, n_features)
-            In the container of `X`; an ndarray for other frames than those of pandas. A CSR matrix
-            gains entries only in columns with a coefficient.
+            In the container of `X`. A CSR matrix gains entries only in columns with a coefficient.
 
         Raises
         ------
         ValueError
             If `y` holds a label that the model does not know, or `epsilon` does not fit.
         """
-        data, scores, coef, perturbation = self._attacked(X, epsilon)
-        labels = known_positions(y, self.classes_, data)
-        rivals = worst_rivals(worst_gaps(scores, labels, coef, perturbation), labels)
-        pairs, pair_of_row = np.unique(
-            np.column_stack([rivals, labels]), axis=0, return_inverse=True
-        )
-        changes = perturbation.worst(coef[pairs[:, 0]] - coef[pairs[:, 1]]).astype(data.dtype)
-        if issparse(data):
-            perturbed = data + type(data)(csr_array(changes)[pair_of_row])
-        else:
-            perturbed = changes[pair_of_row]
-            perturbed += data
-        return frame_like(X, perturbed, getattr(X, "columns", None))
+        rows, linear, perturbation = self._scores_and_set(X, epsilon)
+        labels = known_positions(y, self.classes_, rows)
+        return frame_like(X, linear.worst_rows(rows, labels, perturbation))
 
     def adversarial_score(self, X, y, epsilon=None, sample_weight=None):
         """Exact worst-case accuracy: the share of rows that no allowed change can make wrong.
@@ -233,12 +220,12 @@ class BaseAdversarialLinearClassifier(
         float
             In [0, 1].
         """
-        data, scores, coef, perturbation = self._attacked(X, epsilon)
-        labels = label_positions(y, self.classes_, data)
+        rows, linear, perturbation = self._scores_and_set(X, epsilon)
+        labels = label_positions(y, self.classes_, rows)
         if sample_weight is not None:
-            sample_weight = check_sample_weight(sample_weight, data, ensure_non_negative=True)
-        holds = stays(worst_gaps(scores, labels, coef, perturbation), labels) & (labels >= 0)
-        return float(accuracy_score(np.ones_like(holds), holds, sample_weight=sample_weight))
+            sample_weight = check_sample_weight(sample_weight, rows, ensure_non_negative=True)
+        robust = linear.is_robust(labels, perturbation) & (labels >= 0)
+        return float(accuracy_score(np.ones_like(robust), robust, sample_weight=sample_weight))
 
     def certified_radius(self, X):
         """How far every feature may change at once before the prediction can change.
@@ -251,115 +238,125 @@ class BaseAdversarialLinearClassifier(
         Returns
         -------
         ndarray of shape (n_samples,)
-            For each row the number r such that no change with a `norm` of less than r (of all
-            features, also those with ``epsilon_ == 0``) alters the prediction, and some change of
-            more does. For two classes it is ``|<w, x> + b|`` divided by the dual norm of w:
-            ``||w||_1`` for "linf", ``||w||_2`` for "l2", ``max(abs(w))`` for "l1". Infinity for a
-            model without features.
+            The distance of each row from the decision boundary in the `norm`, over changes of all
+            features, also those with ``epsilon_ == 0``. For two classes it is ``|<w, x> + b|``
+            divided by the dual norm of w: ``||w||_1`` for "linf", ``||w||_2`` for "l2",
+            ``max(abs(w))`` for "l1". Infinity for a model without features.
         """
-        _, scores, coef, unit = self._attacked(X, 1.0)
-        return radii(scores, coef, unit)
+        _, linear, unit = self._scores_and_set(X, 1.0)
+        return linear.certified_radii(unit)
 
-    def _prepare(self, X, y, sample_weight):
-        """Validate the training data; the design, class positions and normalized row weights."""
+    def _validate(self, X, y, sample_weight):
+        """Validate the training data, and store what does not depend on the model.
+
+        Returns
+        -------
+        TrainingData
+        """
         with _hints_for_bad_data():
             X, y = validate_data(self, X, y, accept_sparse="csr", dtype=_FLOATS)
-        self.classes_ = check_classes(y)
-        labels = np.searchsorted(self.classes_, y)
-        return self._weigh(X, labels, check_row_weights(sample_weight, X))
-
-    def _weigh(self, X, labels, row_weights):
-        """The same of data that are valid."""
-        of_class = weight_per_class(self.class_weight, self.classes_, labels, row_weights)
-        weights = row_weights * of_class[labels]
-        check_weight_of_classes(weights, labels, self.classes_)
-        design = as_design_matrix(X)
-        self.feature_means_ = design.rmatvec(row_weights) / row_weights.sum()
-        return design, labels, weights / weights.sum()
-
-    def _blas_threads(self, n_problems):
-        """Give the linear algebra the threads that `n_jobs` leaves over, in a context.
-
-        Threads that wait for a busy core slow the many small products of a fit down by an order of
-        magnitude.
-        """
-        threads = max(1, effective_n_jobs(self.n_jobs) // n_problems)
-        return get_threadpool_controller().limit(limits=threads, user_api="blas")
+        data = TrainingData.from_arrays(X, y, sample_weight, self.class_weight)
+        self.classes_ = data.classes
+        self.feature_means_ = data.feature_means()
+        return data
 
     def _resolve_epsilon(self, epsilon):
         names = getattr(self, "feature_names_in_", None)
         return resolve_epsilon(epsilon, self.n_features_in_, names)
 
-    def _objectives(self, design, labels, weights, perturbation, alpha):
-        """The binary problems: one for two classes, else each class against the rest."""
-        positives = [1] if self.classes_.size == 2 else range(self.classes_.size)
-        return [
-            RobustObjective(
-                design,
-                np.where(labels == positive, 1.0, -1.0),
-                weights,
-                self._loss,
-                perturbation,
-                alpha=alpha,
-                l1_ratio=self.l1_ratio,
-                fit_intercept=self.fit_intercept,
-            )
-            for positive in positives
-        ]
-
     def _starts(self, objectives):
         shape = (len(objectives), self.n_features_in_)
+        starts = [objective.intercept_only() for objective in objectives]
         if not self.warm_start or getattr(self, "coef_", np.empty(0)).shape != shape:
-            return [objective.null_point() for objective in objectives]
-        intercepts = self.intercept_ if self.fit_intercept else np.zeros(len(objectives))
-        warm_points = [
-            objective.point(coef.astype(np.float64), float(intercept))
-            for objective, coef, intercept in zip(objectives, self.coef_, intercepts, strict=True)
-        ]
+            return starts
+        variables = self.coef_.astype(np.float64)
+        if self.fit_intercept:
+            variables = np.column_stack([variables, self.intercept_])
         return [
-            min(warm, objective.null_point(), key=objective.value)
-            for objective, warm in zip(objectives, warm_points, strict=True)
+            min(objective.point(warm), start, key=objective.value)
+            for objective, warm, start in zip(objectives, variables, starts, strict=True)
         ]
 
-    def _solve(self, objectives, task):
-        problems = zip(
-            objectives,
-            self._starts(objectives),
-            task.subtasks("binary problem", len(objectives)),
-            strict=True,
-        )
+    def _solve(self, objectives, groups, task):
         solver = make_solver(
             self.solver,
-            self._loss,
-            objectives[0].perturbation,
+            objectives[0],
             tol=self.tol,
             max_iter=self.max_iter,
             verbose=self.verbose > 0,
         )
-        if len(objectives) == 1:  # setting up threads takes as long as a small fit
-            return [_solve_problem(solver, *problem) for problem in problems]
+        tasks = task.subtasks("binary problem", len(objectives))
+        limit = self.max_features
+        n_groups = self.n_features_in_ if groups is None else groups.max() + 1
+        if limit is not None and limit < n_groups:
+            problems = [(objective, limit, groups) for objective in objectives]
+            solve = _solve_limited
+        else:
+            problems = list(zip(objectives, self._starts(objectives), strict=True))
+            solve = _solve_problem
+        if len(problems) == 1:  # setting up threads takes as long as a small fit
+            return [solve(solver, tasks[0], *problems[0])]
         return Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(_solve_problem)(solver, *problem) for problem in problems
+            delayed(solve)(solver, *problem)
+            for problem in zip(tasks, *zip(*problems, strict=True), strict=True)
         )
 
-    def _keep(self, objectives, solutions, dtype):
-        solutions = [_rounded(*pair, dtype) for pair in zip(objectives, solutions, strict=True)]
-        points = [solution.point for solution in solutions]
-        self.coef_ = np.stack([point.coef for point in points]).astype(dtype)
-        self.intercept_ = np.array([point.intercept for point in points], dtype=dtype)
-        self.objective_ = np.array([solution.value for solution in solutions])
-        self.kkt_residual_ = np.array([solution.residual for solution in solutions])
-        gaps = [o.dual_gap(solution) for o, solution in zip(objectives, solutions, strict=True)]
-        self.dual_gap_ = np.array(gaps)
-        self.n_iter_ = np.array([solution.n_iter for solution in solutions], dtype=np.int32)
+    def _store(self, fits, dtype):
+        fits = [fit.as_stored(dtype) for fit in fits]
+        self.coef_, self.intercept_ = stack_models(fits, self.n_features_in_)
+        self.coef_, self.intercept_ = self.coef_.astype(dtype), self.intercept_.astype(dtype)
+        self.support_ = [np.flatnonzero(coef) for coef in self.coef_]
+        self.objective_ = np.array([fit.solution.value for fit in fits])
+        self.kkt_residual_ = np.array([fit.solution.residual for fit in fits])
+        self.dual_gap_ = np.array([fit.dual_gap for fit in fits])
+        self.optimality_gap_ = np.array([fit.optimality_gap for fit in fits])
+        self.n_iter_ = np.array([fit.solution.n_iter for fit in fits], dtype=np.int32)
 
-    def _attacked(self, X, epsilon):
-        """The rows, their scores and the coefficients per class, and the perturbation set."""
+    def _scores_and_set(self, X, epsilon):
+        """Validate rows; return them, their `LinearScores` and the perturbation set."""
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=_FLOATS)
         epsilon = self.epsilon_ if epsilon is None else self._resolve_epsilon(epsilon)
-        coef, intercept = scores_per_class(self.coef_, self.intercept_)
-        return X, X @ coef.T + intercept, coef, PERTURBATION_SETS[self.norm](epsilon)
+        linear = LinearScores.from_coefficients(X, self.coef_, self.intercept_)
+        return X, linear, perturbation_set(self.norm, epsilon)
+
+
+def blas_threads(n_jobs, n_problems):
+    """Give the linear algebra the threads that `n_jobs` leaves over, in a context.
+
+    Threads that wait for a busy core slow the many small products of a fit down by an order of
+    magnitude.
+
+    Parameters
+    ----------
+    n_jobs : int or None
+    n_problems : int
+        Solved side by side.
+
+    Returns
+    -------
+    context manager
+    """
+    threads = max(1, effective_n_jobs(n_jobs) // n_problems)
+    return get_threadpool_controller().limit(limits=threads, user_api="blas")
+
+
+def stack_models(fits, n_features):
+    """Put the models of several problems into arrays.
+
+    Parameters
+    ----------
+    fits : list of ProblemFit
+    n_features : int
+
+    Returns
+    -------
+    coef : ndarray of shape (n_problems, n_features)
+    intercept : ndarray of shape (n_problems,)
+        0 if it is not fitted.
+    """
+    coefs, intercepts = zip(*(fit.variables(n_features) for fit in fits), strict=True)
+    return np.stack(coefs), np.array(intercepts)
 
 
 @contextmanager
@@ -374,20 +371,11 @@ def _hints_for_bad_data():
         raise
 
 
-def _solve_problem(solver, objective, start, task):
+def _solve_problem(solver, task, objective, start):
     with task:
-        return solver.solve(objective, start)
+        return fit_all_features(objective, solver, start)
 
 
-def _rounded(objective, solution, dtype):
-    """A solution as it is after its coefficients are stored in a dtype."""
-    if dtype == np.float64:
-        return solution
-    coef = solution.point.coef.astype(dtype).astype(np.float64)
-    point = objective.point(coef, float(dtype.type(solution.point.intercept)))
-    return replace(
-        solution,
-        point=point,
-        value=objective.value(point),
-        residual=objective.residual(point, solution.certificate),
-    )
+def _solve_limited(solver, task, objective, max_features, groups):
+    with task:
+        return fit_path_of_subsets(objective, solver, max_features, groups, certify_last=True)[-1]

@@ -4,15 +4,21 @@ from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.utils import check_X_y
 
-from sklearn_advex._perturbation import PERTURBATION_SETS
-from sklearn_advex._utils._class_targets import check_row_weights
+from sklearn_advex._perturbation import perturbation_set
 from sklearn_advex._utils._counts import check_count
+from sklearn_advex._utils._sklearn_compat import validate_params
 from sklearn_advex._utils._tasks import Task
-from sklearn_advex.linear_model._active_set_newton import ActiveSetNewton
-from sklearn_advex.linear_model._diagnostics import warn_about_path
-from sklearn_advex.linear_model._logistic import AdversarialLogisticRegression
-from sklearn_advex.linear_model._strength import grid_below, largest_epsilon
+from sklearn_advex.linear_model._base import blas_threads, stack_models
+from sklearn_advex.linear_model._classifier import AdversarialLogisticRegression
+from sklearn_advex.linear_model._grid import grid_below, largest_epsilon
+from sklearn_advex.linear_model._problem_fit import fit_all_features
+from sklearn_advex.linear_model._solvers import make_solver
+from sklearn_advex.linear_model._training_data import TrainingData
+from sklearn_advex.linear_model._warnings import warn_about_path
+
+_PARAMETERS = ("alpha", "l1_ratio", "fit_intercept", "class_weight", "tol", "max_iter")
 
 
 class EpsilonPath(NamedTuple):
@@ -36,6 +42,10 @@ class EpsilonPath(NamedTuple):
     kkt_residuals: np.ndarray
 
 
+@validate_params(
+    {name: AdversarialLogisticRegression._parameter_constraints[name] for name in _PARAMETERS},
+    prefer_skip_nested_validation=True,
+)
 def epsilon_path(
     X,
     y,
@@ -103,38 +113,35 @@ def epsilon_path(
     >>> (path.coefs != 0).sum(axis=-1).ravel()
     array([24, 12,  3])
     """
-    model = AdversarialLogisticRegression(
-        alpha=alpha,
-        l1_ratio=l1_ratio,
-        fit_intercept=fit_intercept,
-        class_weight=class_weight,
-        tol=tol,
-        max_iter=max_iter,
-    )
-    model._validate_params()
-    design, labels, weights = model._prepare(X, y, sample_weight)
-    row_weights = check_row_weights(sample_weight, design.X)
-    epsilons = resolve_epsilons(epsilons, largest_epsilon(design, labels, row_weights))
-    with model._blas_threads(1):
-        solutions = solve_path(model, design, labels, weights, epsilons, alpha, Task())
-    warn_about_path(model, [solution for problems in solutions for solution in problems])
-    points = [[solution.point for solution in problems] for problems in solutions]
-    return EpsilonPath(
-        epsilons,
-        np.array([[point.coef for point in problems] for problems in points]),
-        np.array([[point.intercept for point in problems] for problems in points]),
-        np.array([[solution.residual for solution in problems] for problems in solutions]),
-    )
+    X, y = check_X_y(X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
+    data = TrainingData.from_arrays(X, y, sample_weight, class_weight)
+    epsilons = resolve_epsilons(epsilons, data)
+    with blas_threads(None, 1):
+        fits = solve_path(
+            data,
+            epsilons,
+            Task(),
+            tol=tol,
+            max_iter=max_iter,
+            alpha=alpha,
+            l1_ratio=l1_ratio,
+            fit_intercept=fit_intercept,
+        )
+    warn_about_path([fit.solution for problems in fits for fit in problems], tol, max_iter)
+    models = [stack_models(problems, data.n_features) for problems in fits]
+    coefs, intercepts = map(np.array, zip(*models, strict=True))
+    residuals = np.array([[fit.solution.residual for fit in problems] for problems in fits])
+    return EpsilonPath(epsilons, coefs, intercepts, residuals)
 
 
-def resolve_epsilons(epsilons, largest):
-    """A path of epsilons as an array, from the forms in which a user may give it.
+def resolve_epsilons(epsilons, data):
+    """Turn any form in which a user may give a path of epsilons into an array.
 
     Parameters
     ----------
     epsilons : int or array-like of shape (n_epsilons,)
-    largest : float
-        What `epsilon_max` says, for a grid.
+        A number stands for a grid below `epsilon_max` of the data.
+    data : TrainingData
 
     Returns
     -------
@@ -142,7 +149,7 @@ def resolve_epsilons(epsilons, largest):
     """
     if isinstance(epsilons, Integral):
         check_count(epsilons, "epsilons")
-        return grid_below(largest, epsilons)
+        return grid_below(largest_epsilon(data), epsilons)
     resolved = np.array(epsilons, dtype=np.float64)
     if resolved.ndim != 1 or resolved.size == 0:
         raise ValueError(
@@ -153,52 +160,49 @@ def resolve_epsilons(epsilons, largest):
     return resolved
 
 
-def solve_path(model, design, labels, weights, epsilons, alpha, task, **options):
-    """Solve the problems of a model for every epsilon of a path.
+def solve_path(data, epsilons, task, *, tol, max_iter, final_tol=0.01, **penalty):
+    """Solve the problems of logistic regression for every epsilon of a path.
 
     Parameters
     ----------
-    model : BaseAdversarialLinearClassifier
-        Prepared for the data; its own `epsilon` and `alpha` do not matter.
-    design, labels, weights
-        What `model` prepared.
+    data : TrainingData
     epsilons : ndarray of shape (n_epsilons,)
-    alpha : float
     task : Task
         Announced, with a subtask for each epsilon.
-    **options
-        Of the solver, other than its `tol` and `max_iter`.
+    tol, max_iter, final_tol
+        Options of `ActiveSetNewton`.
+    **penalty
+        `alpha`, `l1_ratio` and `fit_intercept`.
 
     Returns
     -------
-    list of list of Solution
-        One list per epsilon, one solution per problem.
+    list of list of ProblemFit
+        One list per epsilon, one fit per problem.
     """
-    strongest_first = np.argsort(-epsilons, kind="stable")
-    perturbations = [
-        PERTURBATION_SETS[model.norm](np.full(design.shape[1], epsilons[i]))
-        for i in strongest_first
-    ]
-    solver = ActiveSetNewton(tol=model.tol, max_iter=model.max_iter, **options)
-    objectives = model._objectives(design, labels, weights, perturbations[0], alpha)
-    nulls = [objective.null_point() for objective in objectives]
-    befores = nulls
-    lasts = [objective.expand(null) for objective, null in zip(objectives, nulls, strict=True)]
-    solutions = [None] * epsilons.size
+    unit = perturbation_set("linf", np.ones(data.n_features))
+    objectives = data.objectives("log_loss", unit, **penalty)
+    solver = make_solver(
+        "active-set-newton", objectives[0], tol=tol, max_iter=max_iter, final_tol=final_tol
+    )
+    points = [objective.intercept_only() for objective in objectives]
+    before, values = points, [np.inf] * len(objectives)
+    fits = [None] * epsilons.size
     with task:
         subtasks = task.subtasks("epsilon", epsilons.size)
-        for i, perturbation, subtask in zip(strongest_first, perturbations, subtasks, strict=True):
+        for i, subtask in zip(np.argsort(-epsilons, kind="stable"), subtasks, strict=True):
+            perturbation = unit.scaled(epsilons[i])
             with subtask:
-                solutions[i] = [
-                    _solve_next(solver, objective.against(perturbation), before, last)
-                    for objective, before, last in zip(objectives, befores, lasts, strict=True)
+                fits[i] = [
+                    _solve_next(solver, objective.with_perturbation(perturbation), *start)
+                    for objective, *start in zip(objectives, before, points, values, strict=True)
                 ]
-            befores, lasts = [last.point for last in lasts], solutions[i]
-    return solutions
+            before, points = points, [fit.solution.point for fit in fits[i]]
+            values = [fit.solution.value for fit in fits[i]]
+    return fits
 
 
-def _solve_next(solver, objective, before, last):
-    """Solve the next problem of a path from the solution of the last, or from beyond it.
+def _solve_next(solver, objective, before, last, last_value):
+    """Solve the next problem of a path, from an extrapolated point unless that is a bad start.
 
     Parameters
     ----------
@@ -207,28 +211,28 @@ def _solve_next(solver, objective, before, last):
         Under a weaker adversary than the last one.
     before : Point
         The solution before the last.
-    last : Solution or Expansion
-        The last solution, and what it cost under its own adversary. It costs no more now, so that a
-        start that costs more is a bad one; this spares its evaluation.
+    last : Point
+        The last solution.
+    last_value : float
+        The objective there under its own adversary, an upper bound of its value now.
 
     Returns
     -------
-    Solution
+    ProblemFit
     """
-    start = objective.expand(_extrapolated(objective, before, last.point))
-    if not start.value <= last.value:
-        start = objective.expand(last.point)
-    return solver.solve_from(objective, start)
+    start = _extrapolated(objective, before, last)
+    if not objective.value(start) <= last_value:
+        start = last
+    return fit_all_features(objective, solver, start)
 
 
 def _extrapolated(objective, before, point):
-    """Where the path leads if it goes on as from the point before; no coefficient changes sign.
+    """Go on as from the point before; no coefficient changes its sign.
 
-    It goes on no further from a point that separates the rows, or coefficients would grow for ever.
+    A point that separates the rows is returned as it is, or coefficients would grow for ever.
     """
-    if objective.separates(point):
+    if objective.separates_robustly(point):
         return point
-    coef = 2 * point.coef - before.coef
-    return objective.point(
-        np.where(coef * point.coef > 0, coef, 0.0), 2 * point.intercept - before.intercept
-    )
+    variables = 2 * point.variables - before.variables
+    changes_sign = objective.has_kink & (variables * point.variables <= 0)
+    return objective.point(np.where(changes_sign, 0.0, variables))

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import accuracy_score
 
-from sklearn_advex._perturbation import PERTURBATION_SETS, resolve_epsilon
+from sklearn_advex._perturbation import perturbation_set, resolve_epsilon
 from sklearn_advex._utils._class_targets import known_positions
 from sklearn_advex._utils._containers import one_row_per_sample
 from sklearn_advex._utils._pipeline import transform_to_last_step
@@ -418,7 +418,7 @@ def _score_coefficients(path, X, y, epsilon):
     labels = known_positions(y, classes, X)
     names = getattr(X, "columns", None)
     radius = resolve_epsilon(0.0 if epsilon is None else epsilon, path.coefs.shape[-1], names)
-    perturbation = PERTURBATION_SETS["linf"](radius)
+    perturbation = perturbation_set("linf", radius)
     scores = []
     for coef, intercept in zip(path.coefs, path.intercepts, strict=True):
         worst_case = LinearScores.from_coefficients(X, coef, intercept)

@@ -436,7 +436,7 @@ def test_methods_that_do_not_fit(table):
 
 
 def test_coarse_integration_warns(table):
-    model = Network(dense(nn.ReLU())).fit(table)
+    model = Network(dense(nn.Tanh())).fit(table)
     model.module_[0].weight.data *= 30
     with pytest.warns(UserWarning, match=r"do not sum .* Raise n_steps above 1"):
         explain(model, table, n_steps=1)

@@ -3,7 +3,6 @@
 What all of them share with logistic regression is held in `test_laws`.
 """
 
-import cvxpy as cp
 import numpy as np
 import pytest
 from scipy.optimize import linprog
@@ -19,29 +18,18 @@ from sklearn_advex import (
     epsilon_grid,
     epsilon_max,
 )
-from sklearn_advex._losses import HingeLoss, LogisticLoss
-from sklearn_advex._perturbation import PERTURBATION_SETS, L1Ball, LinfBall
-from sklearn_advex.linear_model._design_matrix import as_design_matrix
-from sklearn_advex.linear_model._objective import RobustObjective
-from sklearn_advex.linear_model._point import Certificate
+from sklearn_advex._perturbation import PERTURBATION_SETS
+from sklearn_advex.linear_model._objective._duality import optimality_residual
+from sklearn_advex.linear_model._objective._points import DualVariables
+from tests.linear_model.problems import (
+    cvxpy_optimum,
+    objective_of,
+    reference_may_complain,
+    sparse_gaussian,
+)
 
 PENALTIES = [(0.0, 0.0), (1e-3, 0.0), (1e-2, 0.5), (1e-2, 1.0)]
 EPSILON = np.array([0.1, 0.0, 0.2, 0.05, 0.0, 0.3, 0.1])
-
-CVXPY_LOSSES = {
-    "log_loss": cp.logistic,
-    "hinge": lambda u: cp.pos(1 + u),
-    "softplus_hinge": lambda u: cp.logistic(1 + u),
-}
-CVXPY_SUPPORTS = {"linf": cp.norm1, "l2": cp.norm2, "l1": cp.norm_inf}
-
-
-def make_data(n_samples=120, n_features=7, seed=0):
-    rng = np.random.default_rng(seed)
-    X = rng.standard_normal((n_samples, n_features)) * (rng.random((n_samples, n_features)) < 0.7)
-    score = X @ np.r_[1.5, -1.0, 0.5, np.zeros(n_features - 3)]
-    y = (score + 1.5 * rng.standard_normal(n_samples) > 0.3).astype(int)
-    return X, y, rng.random(n_samples) + 0.1
 
 
 def make_classifier(case, **options):
@@ -49,31 +37,15 @@ def make_classifier(case, **options):
     return AdversarialLinearClassifier(loss, norm=norm, solver=solver, **options)
 
 
-def reference_optimum(X, y, weights, loss, norm, epsilon, alpha, l1_ratio, fit_intercept):
-    w, b = cp.Variable(X.shape[1]), cp.Variable() if fit_intercept else 0.0
-    argument = CVXPY_SUPPORTS[norm](cp.multiply(epsilon, w)) - cp.multiply(2.0 * y - 1, X @ w + b)
-    objective = (weights / weights.sum()) @ CVXPY_LOSSES[loss](argument) + alpha * (
-        l1_ratio * cp.norm1(w) + (1 - l1_ratio) / 2 * cp.sum_squares(w)
-    )
-    problem = cp.Problem(cp.Minimize(objective))
-    precise = dict.fromkeys(["tol_gap_abs", "tol_gap_rel", "tol_feas"], 1e-9)
-    problem.solve(solver=cp.CLARABEL, **precise)
-    return problem.value
-
-
-# Clarabel is asked for more digits than it can always certify; that both agree is the certificate.
-reference_may_complain = pytest.mark.filterwarnings("ignore:Solution may be inaccurate:UserWarning")
-
-
 @reference_may_complain
 @pytest.mark.parametrize("fit_intercept", [True, False], ids=["intercept", "no intercept"])
 @pytest.mark.parametrize(("alpha", "l1_ratio"), PENALTIES, ids=str)
 def test_objective_equals_that_of_a_general_convex_solver(case, alpha, l1_ratio, fit_intercept):
-    X, y, weights = make_data()
+    X, y, weights = sparse_gaussian()
     model = make_classifier(
         case, epsilon=EPSILON, alpha=alpha, l1_ratio=l1_ratio, fit_intercept=fit_intercept
     ).fit(csr_array(X) if fit_intercept else X, y, sample_weight=weights)
-    reference = reference_optimum(X, y, weights, *case[:2], EPSILON, alpha, l1_ratio, fit_intercept)
+    reference = cvxpy_optimum(X, y, weights, EPSILON, alpha, l1_ratio, fit_intercept, *case[:2])
     assert model.objective_[0] == pytest.approx(reference, abs=1e-8)
     assert model.kkt_residual_[0] <= 1e-8
     assert model.dual_gap_[0] <= (1e-7 if alpha else model.objective_[0])
@@ -86,8 +58,8 @@ def test_objective_equals_that_of_a_general_convex_solver(case, alpha, l1_ratio,
 @pytest.mark.filterwarnings("ignore:All coefficients are 0")
 @pytest.mark.parametrize(("alpha", "l1_ratio"), PENALTIES, ids=str)
 def test_the_dual_gap_bounds_the_suboptimality_at_every_stage(case, alpha, l1_ratio):
-    X, y, weights = make_data()
-    minimum = reference_optimum(X, y, weights, *case[:2], EPSILON, alpha, l1_ratio, True)
+    X, y, weights = sparse_gaussian()
+    minimum = cvxpy_optimum(X, y, weights, EPSILON, alpha, l1_ratio, True, *case[:2])
     for max_iter in (0, 2, 4, 8):
         model = make_classifier(
             case, epsilon=EPSILON, alpha=alpha, l1_ratio=l1_ratio, max_iter=max_iter
@@ -98,7 +70,7 @@ def test_the_dual_gap_bounds_the_suboptimality_at_every_stage(case, alpha, l1_ra
 
 @pytest.mark.parametrize("alpha", [0.0, 1e-2])
 def test_the_hinge_against_a_box_is_the_linear_program_that_highs_solves(alpha):
-    X, y, weights = make_data(60, 4)
+    X, y, weights = sparse_gaussian(60, 4)
     n, d = X.shape
     signed = (2.0 * y - 1)[:, None] * np.c_[X, np.ones(n)]
     # Variables: the positive and the negative parts of w, b, and the losses.
@@ -115,7 +87,7 @@ def test_the_hinge_against_a_box_is_the_linear_program_that_highs_solves(alpha):
 
 
 def test_log_loss_is_adversarial_logistic_regression():
-    X, y, weights = make_data()
+    X, y, weights = sparse_gaussian()
     for norm in PERTURBATION_SETS:
         options = {"epsilon": 0.1, "norm": norm, "alpha": 1e-3}
         one = AdversarialLinearClassifier("log_loss", **options).fit(X, y, weights)
@@ -125,7 +97,7 @@ def test_log_loss_is_adversarial_logistic_regression():
 
 
 def test_both_solvers_find_the_same_zeros():
-    X, y, _ = make_data(2000, 30)
+    X, y, _ = sparse_gaussian(2000, 30)
     for loss in ("log_loss", "softplus_hinge"):
         models = [
             AdversarialLinearClassifier(loss, solver=solver, alpha=0.0).fit(X, y)
@@ -139,7 +111,7 @@ def test_both_solvers_find_the_same_zeros():
 @pytest.mark.parametrize("norm", PERTURBATION_SETS)
 @pytest.mark.parametrize("loss", ["log_loss", "softplus_hinge"])
 def test_epsilon_max_is_where_the_last_coefficient_leaves(loss, norm, n_classes):
-    X, y, weights = make_data()
+    X, y, weights = sparse_gaussian()
     y = y if n_classes == 2 else y + (X[:, 3] > 0.8)
     largest = epsilon_max(X, y, weights, norm=norm)
     assert epsilon_grid(X, y, sample_weight=weights, norm=norm)[-1] < largest
@@ -152,7 +124,7 @@ def test_epsilon_max_is_where_the_last_coefficient_leaves(loss, norm, n_classes)
 
 @pytest.mark.parametrize("norm", PERTURBATION_SETS)
 def test_from_epsilon_max_on_the_hinge_uses_no_feature_either(norm):
-    X, y, _ = make_data()
+    X, y, _ = sparse_gaussian()
     model = AdversarialLinearClassifier("hinge", epsilon=1.001 * epsilon_max(X, y, norm=norm))
     with pytest.warns(UserWarning, match="All coefficients are 0.*`epsilon` is too large"):
         model.set_params(norm=norm, alpha=0.0).fit(X, y)
@@ -161,7 +133,7 @@ def test_from_epsilon_max_on_the_hinge_uses_no_feature_either(norm):
 
 
 def test_the_certified_radius_is_the_distance_to_the_boundary_in_the_norm():
-    X, y, _ = make_data()
+    X, y, _ = sparse_gaussian()
     for norm, dual in (("linf", 1), ("l2", 2), ("l1", np.inf)):
         model = AdversarialLinearClassifier("hinge", norm=norm).fit(X, y)
         distance = np.abs(model.decision_function(X)) / np.linalg.norm(model.coef_[0], dual)
@@ -235,7 +207,7 @@ def test_a_column_far_larger_than_the_others_ends_in_a_good_model_or_a_warning(c
 
 
 def test_too_few_steps_are_reported(case):
-    X, y, _ = make_data()
+    X, y, _ = sparse_gaussian()
     with pytest.warns(ConvergenceWarning, match=r"stopped after 2 iter.*`max_iter` \(now 2"):
         model = make_classifier(case, max_iter=2).fit(X, y)
     assert model.kkt_residual_[0] > model.tol
@@ -243,7 +215,7 @@ def test_too_few_steps_are_reported(case):
 
 
 def test_residual_and_gap_hold_for_coefficients_in_float32(case):
-    X, y, _ = make_data()
+    X, y, _ = sparse_gaussian()
     model = make_classifier(case, alpha=1e-3).fit(X.astype(np.float32), y)
     assert 0 < model.kkt_residual_[0] < 1e-5
     assert 0 <= model.dual_gap_[0] < 1e-5
@@ -251,7 +223,7 @@ def test_residual_and_gap_hold_for_coefficients_in_float32(case):
 
 @pytest.mark.parametrize(
     ("loss", "norm", "missing"),
-    [("hinge", "linf", "derivatives, which HingeLoss"), ("log_loss", "l2", "which L2Ball is not")],
+    [("hinge", "linf", "derivatives, which HingeTerm"), ("log_loss", "l2", "which L2Ball is not")],
 )
 def test_a_solver_that_cannot_solve_it_says_what_is_missing(loss, norm, missing):
     model = AdversarialLinearClassifier(loss, norm=norm, solver="active-set-newton")
@@ -323,24 +295,23 @@ def test_steps_beyond_the_tolerance_do_not_lead_away_from_it(seed):
     assert model.n_iter_[0] < 25
 
 
-def test_a_certificate_that_proves_nothing_does_not_lower_the_residual():
-    X, y, _ = make_data()
-    shared = {"alpha": 0.0, "l1_ratio": 0.0, "fit_intercept": True}
-    data = as_design_matrix(X), 2.0 * y - 1, np.full(y.size, 1 / y.size)
-    coef = np.arange(1.0, 8.0)
+def test_dual_variables_that_prove_nothing_do_not_lower_the_residual():
+    X, y, _ = sparse_gaussian()
+    variables = np.append(np.arange(1.0, 8.0), 0.0)
 
-    # Slopes of 0 make the gradient of the hinge vanish, but they are not its slopes.
-    hinge = RobustObjective(*data, HingeLoss(), LinfBall(EPSILON), **shared)
-    point = hinge.point(coef, 0.0)
-    certificate = Certificate(slopes=np.zeros(y.size))
-    assert hinge.subgradients(point, certificate).residual(coef) == 0.0
-    assert hinge.residual(point, certificate) == pytest.approx(hinge.value(point))
+    # A dual of 0 makes the gradient of the hinge vanish, but it is not one of its subgradients.
+    hinge = objective_of(X, 2.0 * y - 1, EPSILON, loss="hinge")
+    dual = DualVariables(rows=np.zeros(y.size))
+    at = hinge.evaluate(hinge.point(variables), dual)
+    assert at.residual == 0.0
+    assert optimality_residual(hinge, at, dual) == pytest.approx(at.value)
 
-    # Neither is a change of 0 the worst one.
-    logistic = RobustObjective(*data, LogisticLoss(), L1Ball(1e6 * EPSILON), **shared)
-    point = logistic.point(coef, 0.0)
-    residual = logistic.residual(point, Certificate(change=np.zeros(7)))
-    assert residual == pytest.approx(1e6 * (EPSILON * coef).max())
+    # Neither is 0 a subgradient of the support function.
+    logistic = objective_of(X, 2.0 * y - 1, 1e6 * EPSILON, norm="l1")
+    dual = DualVariables(perturbation=np.zeros((1, 7)))
+    at = logistic.evaluate(logistic.point(variables), dual)
+    expected = 1e6 * (EPSILON * variables[:-1]).max()
+    assert optimality_residual(logistic, at, dual) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("norm", PERTURBATION_SETS)

@@ -1,36 +1,12 @@
 """The estimator's optimum against a general convex solver, scikit-learn and closed forms."""
 
-import cvxpy as cp
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
 from sklearn.linear_model import LogisticRegression
 
 from sklearn_advex import AdversarialLogisticRegression, alpha_max, epsilon_max
-
-
-def make_data(n_samples=120, n_features=7, seed=0):
-    rng = np.random.default_rng(seed)
-    X = rng.standard_normal((n_samples, n_features)) * (rng.random((n_samples, n_features)) < 0.7)
-    score = X @ np.r_[1.5, -1.0, 0.5, np.zeros(n_features - 3)]
-    y = (score + 1.5 * rng.standard_normal(n_samples) > 0.3).astype(int)
-    return X, y, rng.random(n_samples) + 0.1
-
-
-def reference_optimum(X, y, weights, epsilon, alpha, l1_ratio, fit_intercept):
-    w, b = cp.Variable(X.shape[1]), cp.Variable() if fit_intercept else 0.0
-    worst_margin = cp.multiply(2.0 * y - 1, X @ w + b) - epsilon @ cp.abs(w)
-    objective = (weights / weights.sum()) @ cp.logistic(-worst_margin) + alpha * (
-        l1_ratio * cp.norm1(w) + (1 - l1_ratio) / 2 * cp.sum_squares(w)
-    )
-    problem = cp.Problem(cp.Minimize(objective))
-    precise = dict.fromkeys(["tol_gap_abs", "tol_gap_rel", "tol_feas"], 1e-9)
-    problem.solve(solver=cp.CLARABEL, **precise)
-    return problem.value
-
-
-# Clarabel is asked for more digits than it can always certify; that both agree is the certificate.
-reference_may_complain = pytest.mark.filterwarnings("ignore:Solution may be inaccurate:UserWarning")
+from tests.linear_model.problems import cvxpy_optimum, reference_may_complain, sparse_gaussian
 
 
 @reference_may_complain
@@ -43,18 +19,18 @@ reference_may_complain = pytest.mark.filterwarnings("ignore:Solution may be inac
 def test_objective_equals_that_of_a_general_convex_solver(
     container, fit_intercept, alpha, l1_ratio, seed
 ):
-    X, y, weights = make_data(seed=seed)
+    X, y, weights = sparse_gaussian(seed=seed)
     epsilon = np.array([0.1, 0.0, 0.2, 0.05, 0.0, 0.3, 0.1])
     model = AdversarialLogisticRegression(
         epsilon, alpha=alpha, l1_ratio=l1_ratio, fit_intercept=fit_intercept
     ).fit(container(X), y, sample_weight=weights)
-    reference = reference_optimum(X, y, weights, epsilon, alpha, l1_ratio, fit_intercept)
+    reference = cvxpy_optimum(X, y, weights, epsilon, alpha, l1_ratio, fit_intercept)
     assert model.objective_[0] == pytest.approx(reference, abs=1e-9)
     assert model.kkt_residual_[0] <= 1e-8
 
 
 def test_reported_objective_and_residual_are_those_of_the_returned_coefficients():
-    X, y, weights = make_data()
+    X, y, weights = sparse_gaussian()
     model = AdversarialLogisticRegression(0.1, alpha=0.0).fit(X, y, sample_weight=weights)
     w, weights = model.coef_[0], weights / weights.sum()
     signs = 2.0 * y - 1
@@ -74,7 +50,7 @@ def test_reported_objective_and_residual_are_those_of_the_returned_coefficients(
 
 
 def test_irrelevant_features_get_coefficients_that_are_exactly_zero():
-    X, y, _ = make_data(n_samples=2000, n_features=30)
+    X, y, _ = sparse_gaussian(n_samples=2000, n_features=30)
     coef = AdversarialLogisticRegression(0.1, alpha=0.0).fit(X, y).coef_[0]
     assert (coef[:3] != 0).all()
     assert np.count_nonzero(coef[3:] == 0.0) >= 24
@@ -83,7 +59,7 @@ def test_irrelevant_features_get_coefficients_that_are_exactly_zero():
 @pytest.mark.parametrize("alpha", [1e-4, 1e-2])
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_without_an_adversary_it_is_scikit_learns_ridge_logistic_regression(alpha, n_classes):
-    X, y, weights = make_data(n_samples=300)
+    X, y, weights = sparse_gaussian(n_samples=300)
     if n_classes == 3:
         y = y + (X[:, 3] > 0.8)
     model = AdversarialLogisticRegression(0, alpha=alpha).fit(X, y, sample_weight=weights)
@@ -100,7 +76,7 @@ def test_without_an_adversary_it_is_scikit_learns_ridge_logistic_regression(alph
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("container", [np.asarray, csr_array], ids=["dense", "csr"])
 def test_epsilon_max_is_where_the_last_feature_leaves(weighted, n_classes, container):
-    X, y, weights = make_data()
+    X, y, weights = sparse_gaussian()
     y = y if n_classes == 2 else y + (X[:, 3] > 0.8)
     weights = weights if weighted else None
     largest = epsilon_max(container(X), y, sample_weight=weights)
@@ -117,7 +93,7 @@ def test_epsilon_max_is_where_the_last_feature_leaves(weighted, n_classes, conta
 @pytest.mark.parametrize("l1_ratio", [0.3, 1.0])
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_alpha_max_is_where_the_last_feature_leaves(l1_ratio, n_classes):
-    X, y, weights = make_data()
+    X, y, weights = sparse_gaussian()
     y = y if n_classes == 2 else y + (X[:, 3] > 0.8)
     largest = alpha_max(X, y, l1_ratio, sample_weight=weights)
 
@@ -138,9 +114,9 @@ def test_alpha_max_is_where_the_last_feature_leaves(l1_ratio, n_classes):
 @pytest.mark.filterwarnings("ignore:The solver stopped after")
 @pytest.mark.filterwarnings("ignore:All coefficients are 0")
 def test_the_dual_gap_bounds_the_suboptimality_at_every_stage(fit_intercept, alpha, l1_ratio):
-    X, y, weights = make_data()
+    X, y, weights = sparse_gaussian()
     epsilon = np.array([0.1, 0.0, 0.2, 0.05, 0.0, 0.3, 0.1])
-    minimum = reference_optimum(X, y, weights, epsilon, alpha, l1_ratio, fit_intercept)
+    minimum = cvxpy_optimum(X, y, weights, epsilon, alpha, l1_ratio, fit_intercept)
     gaps = []
     for max_iter in (0, 1, 2, 3, 4, 100):
         model = AdversarialLogisticRegression(

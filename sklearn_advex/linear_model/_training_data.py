@@ -1,0 +1,157 @@
+"""Validated training data, their sums per class, and the problems that they pose."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from sklearn_advex._utils._class_targets import (
+    check_classes,
+    check_row_weights,
+    check_weight_of_classes,
+    weight_per_class,
+)
+from sklearn_advex.linear_model._objective import TERMS
+from sklearn_advex.linear_model._objective._design_matrix import DesignMatrix, as_design_matrix
+from sklearn_advex.linear_model._objective._objective import RobustObjective
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Training data that are known to be valid.
+
+    Attributes
+    ----------
+    design : DesignMatrix of shape (n_samples, n_features)
+    labels : ndarray of int of shape (n_samples,)
+        Positions of the labels among the classes.
+    classes : ndarray of shape (n_classes,)
+    row_weights : ndarray of shape (n_samples,)
+        The weights of the rows, the largest 1.
+    class_weight : dict, "balanced" or None
+    weights : ndarray of shape (n_samples,)
+        The weights of the rows multiplied by those of their classes, summing to 1.
+    """
+
+    design: DesignMatrix
+    labels: np.ndarray
+    classes: np.ndarray
+    row_weights: np.ndarray
+    class_weight: object
+    weights: np.ndarray
+
+    @classmethod
+    def from_arrays(cls, X, y, sample_weight=None, class_weight=None):
+        """Validate labels and weights.
+
+        Parameters
+        ----------
+        X : {ndarray, CSR matrix} of shape (n_samples, n_features)
+            Known to be valid.
+        y : ndarray of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,), default=None
+        class_weight : dict, "balanced" or None, default=None
+
+        Returns
+        -------
+        TrainingData
+
+        Raises
+        ------
+        ValueError
+            If there are fewer than two classes, weights are not valid, or a class has no weight.
+        """
+        classes = check_classes(y)
+        labels = np.searchsorted(classes, y)
+        row_weights = check_row_weights(sample_weight, X)
+        return cls._weighted(as_design_matrix(X), labels, classes, row_weights, class_weight)
+
+    @classmethod
+    def _weighted(cls, design, labels, classes, row_weights, class_weight):
+        of_class = weight_per_class(class_weight, classes, labels, row_weights)
+        weights = row_weights * of_class[labels]
+        check_weight_of_classes(weights, labels, classes)
+        return cls(design, labels, classes, row_weights, class_weight, weights / weights.sum())
+
+    @property
+    def n_features(self):
+        """Number of features."""
+        return self.design.shape[1]
+
+    def take(self, rows):
+        """Copy some rows, among them some of every class.
+
+        Parameters
+        ----------
+        rows : ndarray of int or bool
+
+        Returns
+        -------
+        TrainingData
+        """
+        design, labels = self.design.take(rows), self.labels[rows]
+        row_weights = self.row_weights[rows]
+        return self._weighted(design, labels, self.classes, row_weights, self.class_weight)
+
+    def in_column_order(self):
+        """Return the same data with a dense X in Fortran order, in which columns are fast to pick.
+
+        Returns
+        -------
+        TrainingData
+        """
+        return replace(self, design=self.design.in_column_order())
+
+    def feature_means(self):
+        """Compute the mean of each feature, weighted by the rows alone.
+
+        Returns
+        -------
+        ndarray of shape (n_features,)
+        """
+        return self.design.rmatvec(self.row_weights) / self.row_weights.sum()
+
+    @cached_property
+    def class_mean_gaps(self):
+        """The gaps between the means of the classes of each problem, weighted by the rows alone.
+
+        A pair of an ndarray of shape (n_problems, n_features) with absolute differences, and one of
+        shape (n_problems,) with the weight of each positive class.
+        """
+        n_classes, n_samples = self.classes.size, self.labels.size
+        of_row = self.row_weights / self.row_weights.sum()
+        sums = np.array(
+            [self.design.rmatvec(np.where(self.labels == k, of_row, 0.0)) for k in range(n_classes)]
+        )
+        shares = np.bincount(self.labels, weights=of_row, minlength=n_classes)
+        own = sums / shares[:, np.newaxis]
+        others = (sums.sum(axis=0) - sums) / (1 - shares)[:, np.newaxis]
+        gaps = np.abs(own - others)
+        rounding = n_samples * np.finfo(float).eps * (np.abs(own) + np.abs(others))
+        gaps[gaps <= rounding] = 0.0
+        return (gaps[1:], shares[1:]) if n_classes == 2 else (gaps, shares)
+
+    def objectives(self, loss, perturbation, *, alpha, l1_ratio, fit_intercept):
+        """State the binary problems: one for two classes, else each class against the rest.
+
+        Parameters
+        ----------
+        loss : str
+            A key of `TERMS`.
+        perturbation : PerturbationSet
+        alpha, l1_ratio : float
+        fit_intercept : bool
+
+        Returns
+        -------
+        list of RobustObjective
+        """
+        positives = [1] if self.classes.size == 2 else range(self.classes.size)
+        options = {"fit_intercept": fit_intercept, "n_heights": perturbation.n_sides}
+        terms = [
+            TERMS[loss](self.design, np.where(self.labels == k, 1.0, -1.0), self.weights, **options)
+            for k in positives
+        ]
+        return [
+            RobustObjective(term, perturbation, alpha=alpha, l1_ratio=l1_ratio) for term in terms
+        ]
