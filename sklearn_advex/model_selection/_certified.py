@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sklearn_advex._utils._pipeline import transform_to_last_step
+from sklearn_advex._utils._pipeline import refuse_thresholds, transform_to_last_step
+from sklearn_advex.attribution._robustness import adversarial_accuracy, is_linear
+from sklearn_advex.model_selection._scorer import Scorer
 
 
 def make_certified_accuracy_scorer(*, epsilon=None, method="auto"):
@@ -17,8 +19,8 @@ def make_certified_accuracy_scorer(*, epsilon=None, method="auto"):
     ----------
     epsilon : float or array-like of shape (n_features,), default=None
         How far each feature may be changed, in its own units (those of the encoded columns for a
-        pipeline). None takes the `epsilon` of each model itself, which models that were trained for
-        different ones cannot be compared by: pass a number for that.
+        pipeline). None takes the `epsilon` of each model itself; pass a number to compare models
+        that were trained with different ones.
     method : {"auto", "interval", "crown"}, default="auto"
         Bounds of networks, as for
         :meth:`~sklearn_advex.AdversarialNetClassifier.certified_score`.
@@ -28,7 +30,7 @@ def make_certified_accuracy_scorer(*, epsilon=None, method="auto"):
     scorer : callable
         ``scorer(estimator, X, y, sample_weight=None) -> float``. It can be pickled and passed to
         every `scoring` parameter of scikit-learn. The last step of `estimator` must have
-        `certified_score`, or be a linear model with `adversarial_score`.
+        `certified_score`, or be a linear classifier.
 
     See Also
     --------
@@ -50,28 +52,28 @@ def make_certified_accuracy_scorer(*, epsilon=None, method="auto"):
     return _CertifiedAccuracyScorer(epsilon, method)
 
 
-@dataclass(frozen=True, eq=False)
-class _CertifiedAccuracyScorer:
+@dataclass(eq=False, repr=False)
+class _CertifiedAccuracyScorer(Scorer):
     """See :func:`make_certified_accuracy_scorer`."""
+
+    maker = "make_certified_accuracy_scorer"
 
     epsilon: Any
     method: str
 
-    def __repr__(self):
-        return f"make_certified_accuracy_scorer(epsilon={self.epsilon!r}, method={self.method!r})"
-
     def __call__(self, estimator, X, y, sample_weight=None):
         """Return the certified accuracy of `estimator`."""
+        refuse_thresholds(estimator)
         model, X = transform_to_last_step(estimator, X)
         options = {"epsilon": self.epsilon, "sample_weight": sample_weight}
         if hasattr(model, "certified_score"):
             return float(model.certified_score(X, y, method=self.method, **options))
-        if hasattr(model, "coef_") and hasattr(model, "adversarial_score"):
-            return float(model.adversarial_score(X, y, **options))  # exact for linear models
+        if is_linear(model):  # whose worst case is exact
+            return adversarial_accuracy(model, X, y, **options)
         raise TypeError(
             f"{type(model).__name__} has no certified_score method, which the certified accuracy"
             " scorer needs. Use AdversarialMLPClassifier or another network of sklearn_advex, a"
-            " linear model of sklearn_advex, or a pipeline that ends in one."
+            " linear classifier, or a pipeline that ends in one."
         )
 
 

@@ -9,9 +9,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 from torch import nn
 
 from sklearn_advex import AdversarialLogisticRegression, AdversarialNetClassifier
+from sklearn_advex.attribution import adversarial_accuracy
 from sklearn_advex.model_selection import (
     adversarial_accuracy_scorer,
     certified_accuracy_scorer,
@@ -53,6 +55,12 @@ def test_it_serves_cross_validation_and_pickles():
 
 
 def test_what_proves_nothing_is_refused():
-    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y)
-    with pytest.raises(TypeError, match="LogisticRegression has no certified_score method"):
+    model = DecisionTreeClassifier().fit(X, y)
+    with pytest.raises(TypeError, match="DecisionTreeClassifier has no certified_score method"):
         certified_accuracy_scorer(model, X, y)
+
+
+def test_linear_models_of_scikit_learn_are_exact_too():
+    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y)
+    certified = make_certified_accuracy_scorer(epsilon=0.1)(model, X, y)
+    assert certified == adversarial_accuracy(model, X, y, epsilon=0.1) < model.score(X, y)
