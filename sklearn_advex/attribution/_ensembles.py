@@ -64,6 +64,22 @@ def members_of(model):
     return None
 
 
+def output_of_all_models(model):
+    """Return the output that can be attributed for a model of any kind.
+
+    Parameters
+    ----------
+    model : estimator
+        Fitted; it may be a pipeline.
+
+    Returns
+    -------
+    {"logit", "probability"}
+        Linear classifiers of any loss have a logit, ensembles only a probability.
+    """
+    return "logit" if members_of(last_step_of(model)) is None else "probability"
+
+
 def _calibrated_members(model):
     """List the calibrated models of two classes by a sigmoid; None for other calibrations."""
     if model.method != "sigmoid" or len(model.classes_) != 2:

@@ -10,6 +10,7 @@ from sklearn_advex._perturbation import perturbation_set, resolve_epsilon
 from sklearn_advex._utils._class_targets import known_positions
 from sklearn_advex._utils._containers import one_row_per_sample
 from sklearn_advex._utils._pipeline import transform_to_last_step
+from sklearn_advex.attribution._ensembles import output_of_all_models
 from sklearn_advex.attribution._explain import ExplainOptions, attribute_columns
 from sklearn_advex.attribution._robustness import LinearScores, adversarial_accuracy
 from sklearn_advex.metrics import feature_value_impact
@@ -431,7 +432,8 @@ def _score_coefficients(path, X, y, epsilon):
 def _score_model(model, X, y, epsilon):
     """Score a fitted model; its columns in use are those with a non-zero attribution."""
     last_step, X_encoded = transform_to_last_step(model, X)
-    attributions = attribute_columns(model, X, y, ExplainOptions(output="logit")).values
+    options = ExplainOptions(output=output_of_all_models(model))
+    attributions = attribute_columns(model, X, y, options).values
     n_features = np.count_nonzero(feature_value_impact(one_row_per_sample(attributions)))
     attacked = np.nan
     if epsilon is not None and hasattr(last_step, "adversarial_score"):

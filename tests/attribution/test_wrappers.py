@@ -177,6 +177,15 @@ def test_the_probability_of_ensembles(name, several_classes, cancer):
         np.testing.assert_allclose(attributions.sum(axis=1), F - F_baseline, atol=1e-12)
 
 
+def test_columns_of_an_ensemble(cancer):
+    X, y = cancer
+    bag = BaggingClassifier(LogisticRegression(), n_estimators=2, max_features=4, random_state=0)
+    model = make_pipeline(StandardScaler(), bag).fit(X, y)
+    used = {column for columns in bag.estimators_features_ for column in columns}
+    assert n_features_scorer(model, X, y) == -len(used)
+    assert "output='auto'" in repr(n_features_scorer)
+
+
 @pytest.mark.parametrize("ensemble", [True, False])
 @pytest.mark.parametrize("inner", [pipeline(), make_pipeline(StandardScaler(), LinearSVC())])
 def test_calibrated_probabilities(ensemble, inner, cancer):
