@@ -37,7 +37,6 @@ ESTIMATORS = [
     AdversarialLogisticRegression(alpha=1e-3, l1_ratio=1),
     AdversarialLogisticRegressionCV(epsilons=[0.01, 0.1], cv=2),
     AdversarialMLPClassifier(max_epochs=30),
-    AdversarialMLPClassifier((), training="pgd", attack_steps=2, max_epochs=20),
     AdversarialNetClassifier(multilayer_perceptron, **NETWORK),
     AdversarialCNNClassifier(small_conv_net, input_shape=(1, 1, -1), **NETWORK),
 ]
