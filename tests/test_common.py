@@ -41,7 +41,6 @@ ESTIMATORS = [
     AdversarialLogisticRegressionCV(epsilons=[0.01], cv=2, max_features=[1, 3]),
     MaxColumnsClassifier(AdversarialLogisticRegression(), max_columns=2),
     AdversarialMLPClassifier(max_epochs=30),
-    AdversarialMLPClassifier((), training="pgd", attack_steps=2, max_epochs=20),
     AdversarialNetClassifier(multilayer_perceptron, **NETWORK),
     AdversarialCNNClassifier(small_conv_net, input_shape=(1, 1, -1), **NETWORK),
 ]

@@ -5,7 +5,7 @@ import sys
 from skorch.callbacks import Callback
 from tqdm import tqdm
 
-_ACCURACIES = {"clean": "train_clean_accuracy", "adversarial": "train_adversarial_accuracy"}
+_ACCURACIES = {kind: f"train_{kind}_accuracy" for kind in ("clean", "adversarial", "certified")}
 
 
 class TrainingProgress(Callback):

@@ -254,3 +254,19 @@ def test_certifying_leaves_the_model_as_it_was(cancer, certified):
     for name, part in certified.module_.state_dict().items():
         assert part.dtype == torch.float32
         assert torch.equal(part, before[name])
+
+
+def test_batch_norm_and_dropout_are_bounded_as_they_predict(cancer):
+    X, y = cancer
+
+    def module(n_features, n_classes):
+        return nn.Sequential(
+            *(nn.Linear(n_features, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.1)),
+            nn.Linear(16, n_classes),
+        )
+
+    model = net(module, epsilon=0.05).fit(X, y)
+    lower, upper = model.certified_score(X, y), model.adversarial_score(X, y, steps=20)
+    assert 0.8 < lower <= upper
+    radii = model.certified_radius(X)
+    assert not attack_in_float64(model, X, model.predict(X), radii).any()
