@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_advex._perturbation import PERTURBATION_SETS, perturbation_set, resolve_epsilon
 from sklearn_advex._utils._class_targets import known_positions, label_positions
-from sklearn_advex._utils._containers import frame_like
+from sklearn_advex._utils._containers import frame_like, refuse_dates
 from sklearn_advex._utils._sklearn_compat import (
     CallbackSupportMixin,
     Interval,
@@ -253,6 +253,7 @@ class BaseAdversarialLinearClassifier(
         -------
         TrainingData
         """
+        refuse_dates(X)
         with _hints_for_bad_data():
             X, y = validate_data(self, X, y, accept_sparse="csr", dtype=_FLOATS)
         data = TrainingData.from_arrays(X, y, sample_weight, self.class_weight)

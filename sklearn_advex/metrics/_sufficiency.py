@@ -76,5 +76,5 @@ def sufficiency(predict, X, attributions, k=3, baseline=0.0):
         ) from error
     largest = np.argsort(-np.abs(attributions), axis=1, kind="stable")[:, :k]
     np.put_along_axis(reduced, largest, np.take_along_axis(values, largest, axis=1), axis=1)
-    reduced = frame_like(X, reduced, getattr(X, "columns", None))
+    reduced = frame_like(X, reduced)
     return float(np.mean(np.asarray(predict(reduced)) == np.asarray(predict(X))))

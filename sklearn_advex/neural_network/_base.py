@@ -250,7 +250,7 @@ class BaseAdversarialNetClassifier(
         positions = known_positions(y, self.classes_, rows)
         perturbed, _ = self._search_worst_case(rows, positions, *search)
         perturbed = perturbed.reshape(len(rows), *row_shape(X))
-        return frame_like(X, perturbed, getattr(X, "columns", None))
+        return frame_like(X, perturbed)
 
     def adversarial_score(self, X, y, epsilon=None, steps=None, restarts=1, sample_weight=None):
         """Accuracy under attack, an upper bound of the worst-case accuracy.
