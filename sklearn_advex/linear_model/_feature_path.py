@@ -165,6 +165,6 @@ def feature_path(
 
 
 def _text_names(X):
-    """Return the column names of a table if all are text, as `feature_names_in_` would have them."""
+    """Return the column names of a table if all are text, None otherwise."""
     names = column_names(X)
     return names if names and all(isinstance(name, str) for name in names) else None
