@@ -247,6 +247,8 @@ def refuse_dates(X):
     ----------
     X : array-like, sparse matrix or table
     """
+    if not hasattr(X, "columns"):
+        return
     if _is_pandas(X):
         is_date = [getattr(dtype, "kind", "O") in "mM" for dtype in X.dtypes]
     elif is_frame(X):

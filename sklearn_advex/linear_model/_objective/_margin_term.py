@@ -217,9 +217,11 @@ class MarginTerm(DataTerm):
         heights : ndarray of shape (n_heights,)
         """
         signed = numbers * self.sides
-        variables = self.design.rmatvec(signed, self.columns)
-        if self.fit_intercept:
-            variables = np.append(variables, signed.sum())
+        of_features = self.design.rmatvec(signed, self.columns)
+        if not self.fit_intercept:
+            return of_features, self._height_sums(numbers)
+        variables = np.empty(self.n_variables)
+        variables[:-1], variables[-1] = of_features, signed.sum()
         return variables, self._height_sums(numbers)
 
     def _with(self, **changes):
