@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_advex._perturbation import PERTURBATION_SETS, perturbation_set, resolve_epsilon
 from sklearn_advex._utils._class_targets import known_positions, label_positions
+from sklearn_advex._utils._dask import empty_rows, is_dask, refuse_mixed
 from sklearn_advex._utils._frames import frame_like
 from sklearn_advex._utils._sklearn_compat import (
     CallbackSupportMixin,
@@ -33,7 +34,11 @@ from sklearn_advex.linear_model._problem_fit import (
     resolve_groups,
 )
 from sklearn_advex.linear_model._solvers import SOLVERS, make_solver
-from sklearn_advex.linear_model._training_data import TrainingData
+from sklearn_advex.linear_model._training_data import (
+    FLOATS,
+    TrainingData,
+    dask_training_data,
+)
 from sklearn_advex.linear_model._warnings import warn_about
 from sklearn_advex.linear_model._worst_case import (
     certified_radii,
@@ -43,7 +48,6 @@ from sklearn_advex.linear_model._worst_case import (
     worst_rivals,
 )
 
-_FLOATS = [np.float64, np.float32]
 _HINTS = {
     "could not convert string to float": (
         "X has columns that are not numbers: {}. Encode them first, for example with a"
@@ -133,7 +137,7 @@ class BaseAdversarialLinearClassifier(
         with task, blas_threads(self.n_jobs, len(objectives)):
             fits = self._solve(objectives, groups, task)
             warn_about(self, objectives, fits)
-            self._store(fits, data.design.dtype)
+            self._store(fits, data)
         return self
 
     @available_if(_has_probabilities)
@@ -272,9 +276,15 @@ class BaseAdversarialLinearClassifier(
         -------
         TrainingData
         """
-        with _hints_for_bad_data():
-            X, y = validate_data(self, X, y, accept_sparse="csr", dtype=_FLOATS)
-        data = TrainingData.from_arrays(X, y, sample_weight, self.class_weight)
+        if is_dask(X):
+            check_dask_support(self)
+            validate_data(self, empty_rows(X), skip_check_array=True)
+            data = dask_training_data(X, y, sample_weight, self.class_weight)
+        else:
+            refuse_mixed(X, y=y, sample_weight=sample_weight)
+            with _hints_for_bad_data():
+                X, y = validate_data(self, X, y, accept_sparse="csr", dtype=FLOATS)
+            data = TrainingData.from_arrays(X, y, sample_weight, self.class_weight)
         self.classes_ = data.classes
         self.feature_means_ = data.feature_means()
         return data
@@ -320,7 +330,8 @@ class BaseAdversarialLinearClassifier(
             for problem in zip(tasks, *zip(*problems, strict=True), strict=True)
         )
 
-    def _store(self, fits, dtype):
+    def _store(self, fits, data):
+        dtype = data.dtype
         fits = [fit.as_stored(dtype) for fit in fits]
         self.coef_, self.intercept_ = stack_models(fits, self.n_features_in_)
         self.coef_, self.intercept_ = self.coef_.astype(dtype), self.intercept_.astype(dtype)
@@ -330,11 +341,12 @@ class BaseAdversarialLinearClassifier(
         self.dual_gap_ = np.array([fit.dual_gap for fit in fits])
         self.optimality_gap_ = np.array([fit.optimality_gap for fit in fits])
         self.n_iter_ = np.array([fit.solution.n_iter for fit in fits], dtype=np.int32)
+        self.n_passes_ = data.n_passes
 
     def _scores_and_set(self, X, epsilon):
         """Validate rows; return them, their scores and the coefficients per class, and the set."""
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=_FLOATS)
+        X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=FLOATS)
         epsilon = self.epsilon_ if epsilon is None else self._resolve_epsilon(epsilon)
         coef, intercept = scores_per_class(self.coef_, self.intercept_)
         return X, X @ coef.T + intercept, coef, perturbation_set(self.norm, epsilon)
@@ -376,6 +388,27 @@ def stack_models(fits, n_features):
     """
     coefs, intercepts = zip(*(fit.variables(n_features) for fit in fits), strict=True)
     return np.stack(coefs), np.array(intercepts)
+
+
+def check_dask_support(estimator):
+    """Raise a ValueError if an estimator asks for what cannot be had of Dask collections.
+
+    Parameters
+    ----------
+    estimator : BaseAdversarialLinearClassifier
+    """
+    for name, supported, alternative in (
+        ("loss", ("log_loss", "softplus_hinge"), "loss='log_loss'"),
+        ("norm", ("linf",), "norm='linf'"),
+        ("solver", ("auto", "active-set-newton"), "solver='auto'"),
+        ("max_features", (None,), "max_features=None"),
+    ):
+        value = getattr(estimator, name, None)
+        if not (value is None or value in supported):
+            raise ValueError(
+                f"{name}={value!r} is not available for Dask collections: set {alternative}, or"
+                " load the rows by X.compute() if they fit into memory."
+            )
 
 
 @contextmanager

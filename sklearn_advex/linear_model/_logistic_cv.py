@@ -333,7 +333,7 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         self.epsilon_ = self._resolve_epsilon(self.best_epsilon_)
         coefs = [[stack_models(fits, data.n_features)[0] for fits in path] for path in paths]
         self.coefs_paths_ = np.reshape(coefs, (*shape[:-1], *coefs[0][0].shape))
-        self._store(paths[i_alpha][i_candidate], data.design.dtype)
+        self._store(paths[i_alpha][i_candidate], data)
 
 
 class _Candidates:
