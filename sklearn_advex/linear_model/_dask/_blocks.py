@@ -168,13 +168,24 @@ def join_blocks(X, y, sample_weight=None):
         for name, column in others.items()
         if column is not None
     }
-    arrays = dask.optimize(X, *columns.values())
-    delayed = [np.ravel(np.array(c.to_delayed(optimize_graph=False), dtype=object)) for c in arrays]
+    delayed = [_delayed_blocks(c) for c in _optimized_together([X, *columns.values()])]
     _check_numbers_of_blocks(dict(zip(["X", *columns], map(len, delayed), strict=True)))
     if sample_weight is None:
         delayed.append([None] * len(delayed[0]))
     triple = dask.delayed(_triple, pure=False)
     return RowBlocks([triple(*block) for block in zip(*delayed, strict=True)])
+
+
+def _optimized_together(collections):
+    """Let arrays share what they read; Dask mistakes frames among arrays for one of these."""
+    if any(is_dask_frame(c) for c in collections):
+        return [dask.optimize(c)[0] for c in collections]
+    return dask.optimize(*collections)
+
+
+def _delayed_blocks(collection):
+    blocks = collection.to_delayed(optimize_graph=False)
+    return np.ravel(np.array(blocks, dtype=object)).tolist()
 
 
 def _triple(X, y, sample_weight=None):
@@ -221,7 +232,7 @@ class _BlockLengths:
     def _count(self):
         if not is_dask_frame(self.X) and not np.isnan(self.X.chunks[0]).any():
             return self.X.chunks[0]
-        blocks = np.ravel(np.array(self.X.to_delayed(), dtype=object))
+        blocks = _delayed_blocks(dask.optimize(self.X)[0])
         return dask.compute(*(dask.delayed(_n_rows)(block) for block in blocks))
 
 

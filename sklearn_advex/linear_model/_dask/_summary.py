@@ -117,7 +117,8 @@ class Summarize(BlockSum):
         weights, largest = _checked_weights(block)
         by_class = np.zeros((y.size, classes.size))
         by_class[np.arange(y.size), labels] = weights
-        features = as_design_matrix(X).rmatvec(by_class).T
+        with np.errstate(invalid="ignore", over="ignore"):
+            features = as_design_matrix(X).rmatvec(by_class).T
         self._check_finite(X, features)
         counts = np.bincount(labels, minlength=classes.size)
         return ClassSums(classes, counts, by_class.sum(axis=0), features, largest)
