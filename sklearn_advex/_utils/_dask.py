@@ -3,7 +3,11 @@
 dask is imported by functions that have been given a collection, never before.
 """
 
+from copy import copy
+from functools import partial, wraps
+
 import numpy as np
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 
 def is_dask(X):
@@ -101,3 +105,45 @@ def whole_rows(X):
     if is_dask_frame(X) or X.ndim == 1 or X.numblocks[1] == 1:
         return X
     return X.rechunk({1: -1})
+
+
+def lazy_for_dask(method):
+    """Let a method of a fitted classifier return a Dask collection for one, block by block.
+
+    Parameters
+    ----------
+    method : callable
+        ``method(self, X, ...)`` or ``method(self, X, y, ...)``, from rows to a result for each.
+
+    Returns
+    -------
+    callable
+        For any other X the method as it is. In a DataFrame, columns of an array are named after the
+        classes.
+    """
+
+    @wraps(method)
+    def lazy(self, X, *labels, **options):
+        if not is_dask(X):
+            return method(self, X, *labels, **options)
+        check_is_fitted(self)
+        labels = (*labels, *([options.pop("y")] if "y" in options else []))
+        return _mapped(self, method.__name__, X, labels, options)
+
+    return lazy
+
+
+def _mapped(model, method, X, labels, options):
+    from sklearn_advex._utils._dask_blocks import map_rows  # imports dask
+
+    # Feature names are compared once, here, not in every block.
+    validate_data(model, empty_rows(X), reset=False, skip_check_array=True)
+    model = copy(model)  # fitted anew, it must not change what has been asked for
+    if not is_dask_frame(X):
+        vars(model).pop("feature_names_in_", None)
+    function = partial(_call, method, model, options)
+    return map_rows(function, X, *labels, label=model.classes_[0], columns=model.classes_)
+
+
+def _call(method, model, options, X, *labels):
+    return getattr(model, method)(X, *labels, **options)

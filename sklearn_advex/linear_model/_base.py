@@ -1,6 +1,7 @@
 """Training of linear classifiers against an adversary, and the adversary against fitted ones."""
 
 from contextlib import contextmanager
+from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
@@ -15,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_advex._perturbation import PERTURBATION_SETS, perturbation_set, resolve_epsilon
 from sklearn_advex._utils._class_targets import known_positions, label_positions
-from sklearn_advex._utils._dask import empty_rows, is_dask, refuse_mixed
+from sklearn_advex._utils._dask import empty_rows, is_dask, lazy_for_dask, refuse_mixed
 from sklearn_advex._utils._frames import frame_like
 from sklearn_advex._utils._sklearn_compat import (
     CallbackSupportMixin,
@@ -140,7 +141,62 @@ class BaseAdversarialLinearClassifier(
             self._store(fits, data)
         return self
 
+    @lazy_for_dask
+    def decision_function(self, X):
+        """Score of each row: for two classes that of the second, else one for each class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dask array or DataFrame} of shape (n_samples, n_features)
+            Rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            The signed distance from the decision boundary times the length of the coefficients.
+            For a Dask collection one that is computed when it is needed.
+        """
+        return super().decision_function(X)
+
+    @lazy_for_dask
+    def predict(self, X):
+        """Most likely class of each row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dask array or DataFrame} of shape (n_samples, n_features)
+            Rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Class labels. For a Dask collection one that is computed when it is needed.
+        """
+        return super().predict(X)
+
+    def score(self, X, y, sample_weight=None):
+        """Accuracy: the share of rows whose class is predicted.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dask array or DataFrame} of shape (n_samples, n_features)
+            Test rows.
+        y : array-like of shape (n_samples,)
+            True labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            In [0, 1].
+        """
+        if is_dask(X):
+            return self._mean_over_blocks(_is_right, X, y, sample_weight)
+        return super().score(X, y, sample_weight)
+
     @available_if(_has_probabilities)
+    @lazy_for_dask
     def predict_log_proba(self, X):
         """Logarithm of the probability of each class.
 
@@ -161,6 +217,7 @@ class BaseAdversarialLinearClassifier(
         return of_class - logsumexp(of_class, axis=1, keepdims=True)
 
     @available_if(_has_probabilities)
+    @lazy_for_dask
     def predict_proba(self, X):
         """Probability of each class.
 
@@ -178,6 +235,7 @@ class BaseAdversarialLinearClassifier(
         """
         return np.exp(self.predict_log_proba(X))
 
+    @lazy_for_dask
     def perturb(self, X, y, epsilon=None):
         """The worst-case inputs: each row changed so that its true class loses the most.
 
@@ -242,14 +300,15 @@ class BaseAdversarialLinearClassifier(
         float
             In [0, 1].
         """
-        data, scores, coef, perturbation = self._scores_and_set(X, epsilon)
-        labels = label_positions(y, self.classes_, data)
+        if is_dask(X):
+            withstands = partial(_withstands, epsilon=epsilon)
+            return self._mean_over_blocks(withstands, X, y, sample_weight)
+        robust = self._robust_rows(X, y, epsilon)
         if sample_weight is not None:
-            sample_weight = check_sample_weight(sample_weight, data, ensure_non_negative=True)
-        leads = worst_case_leads(scores, labels, coef, perturbation)
-        robust = is_robust(leads, labels) & (labels >= 0)
+            sample_weight = check_sample_weight(sample_weight, robust, ensure_non_negative=True)
         return float(accuracy_score(np.ones_like(robust), robust, sample_weight=sample_weight))
 
+    @lazy_for_dask
     def certified_radius(self, X):
         """How far every feature may change at once before the prediction can change.
 
@@ -343,6 +402,21 @@ class BaseAdversarialLinearClassifier(
         self.n_iter_ = np.array([fit.solution.n_iter for fit in fits], dtype=np.int32)
         self.n_passes_ = data.n_passes
 
+    def _robust_rows(self, X, y, epsilon):
+        """Return which rows no allowed change can make wrong."""
+        data, scores, coef, perturbation = self._scores_and_set(X, epsilon)
+        labels = label_positions(y, self.classes_, data)
+        leads = worst_case_leads(scores, labels, coef, perturbation)
+        return is_robust(leads, labels) & (labels >= 0)
+
+    def _mean_over_blocks(self, function, X, y, sample_weight):
+        """Return the mean of ``function(self, X, y)`` over the rows of a Dask collection."""
+        from sklearn_advex._utils._dask_blocks import mean_over_rows  # imports dask
+
+        check_is_fitted(self)
+        validate_data(self, empty_rows(X), reset=False, skip_check_array=True)
+        return mean_over_rows(partial(function, self), X, y, sample_weight)
+
     def _scores_and_set(self, X, epsilon):
         """Validate rows; return them, their scores and the coefficients per class, and the set."""
         check_is_fitted(self)
@@ -409,6 +483,16 @@ def check_dask_support(estimator):
                 f"{name}={value!r} is not available for Dask collections: set {alternative}, or"
                 " load the rows by X.compute() if they fit into memory."
             )
+
+
+def _is_right(model, X, y):
+    return label_positions(y, model.classes_, X) == label_positions(
+        model.predict(X), model.classes_, X
+    )
+
+
+def _withstands(model, X, y, epsilon):
+    return model._robust_rows(X, y, epsilon)
 
 
 @contextmanager

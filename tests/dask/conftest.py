@@ -1,5 +1,7 @@
 """Data as Dask collections of every kind."""
 
+from itertools import pairwise
+
 import dask
 import dask.array as da
 import dask.dataframe as dd
@@ -42,10 +44,7 @@ def as_csr(X, y, weights, n_blocks):
 def as_frame(X, y, weights, n_blocks):
     frame = pd.DataFrame(X, columns=list("abcdef")).assign(y=y, weight=weights)
     starts = np.append(0, np.cumsum(chunks_of(len(y), n_blocks)))
-    pieces = [
-        dask.delayed(frame.iloc[start:stop])
-        for start, stop in zip(starts[:-1], starts[1:], strict=True)
-    ]
+    pieces = [dask.delayed(frame.iloc[start:stop]) for start, stop in pairwise(starts)]
     table = dd.from_delayed(pieces, meta=frame.iloc[:0])
     return table[list("abcdef")], table["y"], table["weight"]
 

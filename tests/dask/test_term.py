@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from sklearn_advex._perturbation import perturbation_set
-from sklearn_advex.linear_model._dask._blocks import BlockSum, join_blocks
+from sklearn_advex._utils._dask_blocks import BlockSum, join_blocks
 from sklearn_advex.linear_model._dask._training_data import DaskTrainingData
 from tests.dask.conftest import as_array, rows_of
 from tests.linear_model.test_protocols import N_FEATURES, check_data_term, sparse_rows

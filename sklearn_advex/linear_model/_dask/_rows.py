@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import issparse
 
+from sklearn_advex._utils._dask_blocks import column_of
 from sklearn_advex.linear_model._objective._design_matrix import as_design_matrix
 
 
@@ -25,20 +26,6 @@ def matrix_of(X, dtype):
     if hasattr(X, "to_numpy"):
         return X.to_numpy(dtype=dtype, na_value=np.nan)
     return np.asarray(X, dtype=dtype)
-
-
-def column_of(y):
-    """Return labels or weights of a block as a one-dimensional array.
-
-    Parameters
-    ----------
-    y : {ndarray, Series, DataFrame} of shape (n_rows,) or (n_rows, 1)
-
-    Returns
-    -------
-    ndarray of shape (n_rows,)
-    """
-    return np.ravel(np.asarray(y))
 
 
 def positions_of(y, classes):

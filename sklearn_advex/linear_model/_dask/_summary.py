@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 
-from sklearn_advex.linear_model._dask._blocks import BlockSum
-from sklearn_advex.linear_model._dask._rows import column_of, matrix_of
+from sklearn_advex._utils._dask_blocks import BlockSum, column_of
+from sklearn_advex.linear_model._dask._rows import matrix_of
 from sklearn_advex.linear_model._objective._design_matrix import as_design_matrix
 
 # Labels beyond which a block's y is taken for numbers, not classes, before memory runs out.

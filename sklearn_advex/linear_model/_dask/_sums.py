@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sklearn_advex.linear_model._dask._blocks import BlockSum
+from sklearn_advex._utils._dask_blocks import BlockSum
 from sklearn_advex.linear_model._dask._rows import BinaryProblem
 
 

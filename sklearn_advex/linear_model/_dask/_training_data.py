@@ -11,7 +11,7 @@ from sklearn_advex._utils._class_targets import (
     weight_of_totals,
 )
 from sklearn_advex._utils._dask import empty_rows, is_dask_frame
-from sklearn_advex.linear_model._dask._blocks import RowBlocks, join_blocks
+from sklearn_advex._utils._dask_blocks import RowBlocks, join_blocks
 from sklearn_advex.linear_model._dask._rows import BinaryProblem, RowReader
 from sklearn_advex.linear_model._dask._summary import ClassSums, InvalidRows, Summarize
 from sklearn_advex.linear_model._dask._term import DaskTerm
