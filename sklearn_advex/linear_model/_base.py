@@ -475,10 +475,10 @@ def check_dask_support(estimator):
         ("loss", ("log_loss", "softplus_hinge"), "loss='log_loss'"),
         ("norm", ("linf",), "norm='linf'"),
         ("solver", ("auto", "active-set-newton"), "solver='auto'"),
-        ("max_features", (None,), "max_features=None"),
+        ("max_features", (), "max_features=None"),
     ):
         value = getattr(estimator, name, None)
-        if not (value is None or value in supported):
+        if not (value is None or (isinstance(value, str) and value in supported)):
             raise ValueError(
                 f"{name}={value!r} is not available for Dask collections: set {alternative}, or"
                 " load the rows by X.compute() if they fit into memory."

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from sklearn.model_selection import check_cv
 from sklearn.utils import check_X_y
 
 from sklearn_advex._utils._class_targets import (
@@ -37,6 +38,8 @@ class TrainingData:
     weights : ndarray of shape (n_samples,)
         The weights of the rows multiplied by those of their classes, summing to 1.
     """
+
+    is_streamed = False
 
     design: DesignMatrix
     labels: np.ndarray
@@ -84,6 +87,11 @@ class TrainingData:
         return self.design.shape[1]
 
     @property
+    def class_counts(self):
+        """Number of rows of each class, an ndarray of shape (n_classes,)."""
+        return np.bincount(self.labels, minlength=self.classes.size)
+
+    @property
     def n_passes(self):
         """Passes over rows that are not in memory."""
         return 0
@@ -92,6 +100,32 @@ class TrainingData:
     def dtype(self):
         """The dtype of the features."""
         return self.design.dtype
+
+    def folds(self, cv):
+        """Split the rows for cross-validation.
+
+        Parameters
+        ----------
+        cv : int, cross-validation generator, iterable or None
+
+        Returns
+        -------
+        list of pair of ndarray
+            Rows to train on and rows to test on, for each fold.
+
+        Raises
+        ------
+        ValueError
+            If some fold leaves no row of a class to train on.
+        """
+        splits = check_cv(cv, self.labels, classifier=True).split(self.design.X, self.labels)
+        folds = list(splits)
+        if any(np.unique(self.labels[train]).size < self.classes.size for train, _ in folds):
+            raise ValueError(
+                "cv leaves all rows of a class out of a training set: use folds with rows of every"
+                " class, for example a StratifiedKFold with shuffle=True."
+            )
+        return folds
 
     def take(self, rows):
         """Copy some rows, among them some of every class.

@@ -1,6 +1,6 @@
 """Validated training data in Dask collections: what `TrainingData` is for data in memory."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -12,6 +12,7 @@ from sklearn_advex._utils._class_targets import (
 )
 from sklearn_advex._utils._dask import empty_rows, is_dask_frame
 from sklearn_advex._utils._dask_blocks import RowBlocks, join_blocks
+from sklearn_advex.linear_model._dask._folds import FoldScores, split
 from sklearn_advex.linear_model._dask._rows import BinaryProblem, RowReader
 from sklearn_advex.linear_model._dask._summary import ClassSums, InvalidRows, Summarize
 from sklearn_advex.linear_model._dask._term import DaskTerm
@@ -34,6 +35,8 @@ class DaskTrainingData:
     weight_of_class : ndarray of shape (n_classes,)
         By which the weight of a row is multiplied, so that all of them sum to 1.
     """
+
+    is_streamed = True
 
     blocks: RowBlocks
     reader: RowReader
@@ -99,9 +102,68 @@ class DaskTrainingData:
         return self.sums.features.shape[1]
 
     @property
+    def class_counts(self):
+        """Number of rows of each class, an ndarray of shape (n_classes,)."""
+        return self.sums.counts
+
+    @property
     def n_passes(self):
         """Passes over the data so far."""
         return self.blocks.n_passes
+
+    def in_column_order(self):
+        """Return the same data: blocks stay as they are.
+
+        Returns
+        -------
+        DaskTrainingData
+        """
+        return self
+
+    def folds(self, cv):
+        """Split the rows for cross-validation, stratified within each block.
+
+        Parameters
+        ----------
+        cv : int or None
+            Number of folds; None means 5.
+
+        Returns
+        -------
+        list of pair of TrainingRows and Fold
+        """
+        return split(self.blocks, self.reader, self.sums, 5 if cv is None else int(cv))
+
+    def take(self, rows):
+        """Return the data without the rows that a fold leaves out.
+
+        Parameters
+        ----------
+        rows : TrainingRows
+
+        Returns
+        -------
+        DaskTrainingData
+        """
+        reader = replace(self.reader, fold=rows.fold)
+        return self._weighted(self.blocks, reader, rows.sums, self.class_weight)
+
+    def fold_scores(self, fold, models):
+        """Score models on the rows that a fold leaves out, all of them in one pass.
+
+        Parameters
+        ----------
+        fold : Fold
+        models : list of pair of ndarray
+            Coefficients of shape (n_problems, n_features) and intercepts.
+
+        Returns
+        -------
+        dict of str to list of float
+        """
+        ((sums, n_rows),) = self.blocks.compute(FoldScores(self.reader, fold, models))
+        accuracy, gini = (sums / n_rows).tolist()
+        return {"accuracy": accuracy, "gini": gini}
 
     def feature_means(self):
         """Compute the mean of each feature, weighted by the rows alone.
