@@ -146,7 +146,7 @@ def _join(sums, parts):
 
 @dataclass(frozen=True)
 class MeanSum(BlockSum):
-    """The weighted sum of a number per row, and the sum of the weights.
+    """The weighted sum of one or more numbers per row, and the sum of the weights.
 
     Attributes
     ----------
@@ -160,36 +160,37 @@ class MeanSum(BlockSum):
     def of_block(self, block):
         """Return both sums over a block."""
         if block.X.shape[0] == 0:
-            return np.zeros(2)
+            return [0.0, 0.0]
         numbers = self.function(block.X, None if block.y is None else column_of(block.y))
         if block.sample_weight is None:
-            return np.array([numbers.sum(), numbers.shape[0]], dtype=np.float64)
+            return [np.ravel(numbers.sum(axis=0, dtype=np.float64)), numbers.shape[0]]
         weights = column_of(block.sample_weight).astype(np.float64)
         if (weights < 0).any():
             raise ValueError("Negative values in data passed to `sample_weight`.")
-        return np.array([weights @ numbers, weights.sum()])
+        return [np.ravel(weights @ numbers), weights.sum()]
 
     def join(self, parts):
         """Add them up."""
-        return sum(parts)
+        return [sum(of[1:], start=of[0]) for of in zip(*parts, strict=True)]
 
 
 def mean_over_rows(function, X, y=None, sample_weight=None):
-    """Compute the mean of a number per row, without collecting the rows.
+    """Compute the mean of one or more numbers per row, without collecting the rows.
 
     Parameters
     ----------
     function : callable
-        From a block of rows and their labels (None without `y`) to a number per row.
+        From a block of rows and their labels (None without `y`) to an array or sparse matrix with
+        as many rows.
     X : dask array or DataFrame of shape (n_samples, n_features)
     y, sample_weight : dask array, Series or array-like of shape (n_samples,), default=None
 
     Returns
     -------
-    float
+    ndarray of shape (1,) or (n_numbers,)
     """
-    (sums,) = join_blocks(X, y, sample_weight).compute(MeanSum(function))
-    return float(sums[0] / sums[1])
+    ((sums, total),) = join_blocks(X, y, sample_weight).compute(MeanSum(function))
+    return sums / total
 
 
 def column_of(y):
@@ -448,6 +449,26 @@ def sample_row(X):
         return X._meta_nonempty.iloc[:1]
     zeros = np.zeros((1, X.shape[1]), dtype=X.dtype)
     return type(X._meta)(zeros) if issparse(X._meta) else zeros
+
+
+def first_row(X):
+    """Compute the first row of a collection.
+
+    Parameters
+    ----------
+    X : dask array or DataFrame of shape (n_samples, n_features)
+
+    Returns
+    -------
+    {ndarray, sparse matrix, DataFrame} of shape (1, n_features)
+        Made up if there is no row.
+    """
+    blocks = whole_rows(X).partitions if is_dask_frame(X) else whole_rows(X).blocks
+    for number in range(blocks.shape[0] if hasattr(blocks, "shape") else X.npartitions):
+        block = blocks[number].compute()
+        if block.shape[0]:
+            return block[:1]
+    return sample_row(X)
 
 
 def _mapped_partitions(of_block, X, y):

@@ -415,7 +415,7 @@ class BaseAdversarialLinearClassifier(
 
         check_is_fitted(self)
         validate_data(self, empty_rows(X), reset=False, skip_check_array=True)
-        return mean_over_rows(partial(function, self), X, y, sample_weight)
+        return float(mean_over_rows(partial(function, self), X, y, sample_weight)[0])
 
     def _scores_and_set(self, X, epsilon):
         """Validate rows; return them, their scores and the coefficients per class, and the set."""
