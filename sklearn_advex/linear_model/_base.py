@@ -105,12 +105,14 @@ class BaseAdversarialLinearClassifier(
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training data. CSR is used as it is, other sparse formats are converted to it.
+        X : {array-like, sparse matrix, dask array or DataFrame} of shape (n_samples, n_features)
+            Training data. CSR is used as it is, other sparse formats are converted to it. A Dask
+            collection is read block by block in each step and never collected; it takes smooth
+            losses and ``norm="linf"``.
         y : array-like of shape (n_samples,)
-            Class labels, of any type.
+            Class labels, of any type; for a Dask collection one too, or in memory.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the rows. Only their ratios matter.
+            Non-negative weights of the rows, like `y`. Only their ratios matter.
 
         Returns
         -------

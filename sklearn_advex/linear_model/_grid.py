@@ -21,7 +21,7 @@ def epsilon_max(X, y, sample_weight=None, norm="linf"):
 
     Parameters
     ----------
-    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+    X : {array-like, sparse matrix, dask array or DataFrame} of shape (n_samples, n_features)
         Training data.
     y : array-like of shape (n_samples,)
         Class labels, at least two different ones.
@@ -70,7 +70,7 @@ def alpha_max(X, y, l1_ratio=1.0, sample_weight=None):
 
     Parameters
     ----------
-    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+    X : {array-like, sparse matrix, dask array or DataFrame} of shape (n_samples, n_features)
         Training data.
     y : array-like of shape (n_samples,)
         Class labels, at least two different ones.
@@ -109,7 +109,7 @@ def epsilon_grid(X, y, n=10, ratio=1e-2, sample_weight=None, norm="linf"):
 
     Parameters
     ----------
-    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+    X : {array-like, sparse matrix, dask array or DataFrame} of shape (n_samples, n_features)
         Training data.
     y : array-like of shape (n_samples,)
         Class labels, at least two different ones.

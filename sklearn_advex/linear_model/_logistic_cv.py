@@ -132,6 +132,8 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         `best_max_features_` features or groups; 0 without a limit.
     n_iter_ : ndarray of int of shape (1,) or (n_classes,)
         Newton steps that the chosen model took from its neighbor on the path.
+    n_passes_ : int
+        Passes over the rows of a Dask collection, its validation included; 0 for rows in memory.
     feature_means_ : ndarray of shape (n_features,)
         Means of the training data.
     n_features_in_ : int
@@ -227,7 +229,7 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, dask array or DataFrame} of shape (n_samples, n_features)
             Training data.
         y : array-like of shape (n_samples,)
             Class labels.

@@ -65,7 +65,7 @@ def epsilon_path(
 
     Parameters
     ----------
-    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+    X : {array-like, sparse matrix, dask array or DataFrame} of shape (n_samples, n_features)
         Training data.
     y : array-like of shape (n_samples,)
         Class labels.

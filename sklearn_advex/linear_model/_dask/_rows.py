@@ -24,8 +24,9 @@ def matrix_of(X, dtype):
     if issparse(X):
         return X.tocsr().astype(dtype, copy=False)
     if hasattr(X, "to_numpy"):
-        return X.to_numpy(dtype=dtype, na_value=np.nan)
-    return np.asarray(X, dtype=dtype)
+        X = X.to_numpy(dtype=dtype, na_value=np.nan)
+    # What came over a network may begin anywhere in memory, and NumPy then adds in another order.
+    return np.require(X, dtype=dtype, requirements="A")
 
 
 def positions_of(y, classes):

@@ -6,6 +6,7 @@ import numpy as np
 
 from sklearn_advex._utils._dask_blocks import BlockSum
 from sklearn_advex.linear_model._dask._rows import BinaryProblem
+from sklearn_advex.linear_model._objective._design_matrix import ALL
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,8 @@ class GramSum(CurvatureSum):
 
     Attributes
     ----------
-    features : ndarray of int or ALL
+    features : ndarray of int or None
+        None for all: `ALL` would be another object on another machine.
     """
 
     features: object
@@ -173,7 +175,7 @@ class GramSum(CurvatureSum):
 
     def weighted(self, term, curvature):
         """Return the Gram matrix of a block."""
-        return term.gram(curvature, self.features)
+        return term.gram(curvature, ALL if self.features is None else self.features)
 
 
 @dataclass(frozen=True)

@@ -151,6 +151,7 @@ class DaskTerm(DataTerm):
     def gram(self, curvature, features=ALL):
         """Compute the second derivatives by features, intercept and heights."""
         chosen = self.features if features is ALL else self._among_all(features)
+        chosen = None if chosen is ALL else chosen
         gram = self._pass(GramSum(self.problem, curvature and curvature.point, chosen))
         return np.asfortranarray(gram)
 
