@@ -46,7 +46,7 @@ def positions_of(y, classes):
         import pandas as pd  # dask needs it for texts anyway
 
         return pd.Index(classes.astype(object)).get_indexer(y.astype(object))
-    return np.searchsorted(classes, y)
+    return (y == classes[1]).astype(int) if classes.size == 2 else np.searchsorted(classes, y)
 
 
 @dataclass(frozen=True)

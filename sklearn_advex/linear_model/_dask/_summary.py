@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 
 from sklearn_advex._utils._dask_blocks import BlockSum, column_of
-from sklearn_advex.linear_model._dask._rows import matrix_of
+from sklearn_advex.linear_model._dask._rows import matrix_of, positions_of
 from sklearn_advex.linear_model._objective._design_matrix import as_design_matrix
 
 # Labels beyond which a block's y is taken for numbers, not classes, before memory runs out.
@@ -174,12 +174,12 @@ def _checked_classes(y):
             check_classification_targets(y)
         except ValueError as error:
             raise InvalidRows(str(error)) from error
-    classes, labels = np.unique(y, return_inverse=True)
+    classes = np.unique(y)
     if classes.size > _MAX_CLASSES:
         raise InvalidRows(
             f"y has {classes.size} different values in one block: it should hold class labels."
         )
-    return classes, labels
+    return classes, positions_of(y, classes)
 
 
 def _checked_weights(block):

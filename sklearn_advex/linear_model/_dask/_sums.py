@@ -114,10 +114,9 @@ def _derivatives(term, variables, heights):
     arguments = term.arguments(term.rows_at(variables), heights)
     losses, pull, _ = term.loss.derivatives(arguments)
     pull *= term.weights
-    by_side = np.zeros((term.n_rows, 2), order="F")
-    is_negative = term.sides > 0
-    by_side[is_negative, 0] = pull[is_negative]
-    by_side[:, 1] = pull - by_side[:, 0]
+    by_side = np.empty((term.n_rows, 2), order="F")
+    np.multiply(pull, term.sides > 0, out=by_side[:, 0])
+    np.subtract(pull, by_side[:, 0], out=by_side[:, 1])
     largest = np.inf
     if not term.loss.attains_infimum:
         largest = arguments.max(where=term.weights > 0, initial=-np.inf)
