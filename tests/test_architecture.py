@@ -44,6 +44,8 @@ def violation(importer, target, in_function):
         return "skorch belongs to neural_network"
     if top == "captum" and not is_torch_backend:
         return "captum belongs to attribution._torch"
+    if top in {"dask", "distributed"} and not is_for_dask(importer, in_function):
+        return "dask belongs inside functions that were given a collection"
     if top == "matplotlib" and (part != "plotting" or not in_function):
         return "matplotlib belongs inside the functions of plotting"
     if top == "sklearn" and importer != SKLEARN_COMPAT:
@@ -51,6 +53,12 @@ def violation(importer, target, in_function):
         if private:
             return f"private scikit-learn name {private[0]} belongs to _utils._sklearn_compat"
     return None
+
+
+def is_for_dask(importer, in_function):
+    """Whether a module is loaded only for those who bring a Dask collection."""
+    parts = (f"{PACKAGE}.linear_model._dask", f"{PACKAGE}._utils._dask_blocks")
+    return in_function or f"{importer}.".startswith(tuple(f"{part}." for part in parts))
 
 
 def layer_violation(part, target_part):
@@ -129,6 +137,8 @@ def test_imports_go_down_the_layers(name, path, is_package):
         ("attribution._torch._network", "import torch\nfrom captum.attr import DeepLift"),
         ("plotting._displays", "def plot():\n    import matplotlib.pyplot as plt"),
         ("_utils._sklearn_compat", "from sklearn.utils._param_validation import Interval"),
+        ("linear_model._dask._term", "import dask"),
+        ("linear_model._base", "def fit():\n    import dask.array as da"),
         ("metrics._impact", "import numpy\nfrom sklearn import __version__\nimport torchvision"),
     ],
 )
@@ -155,6 +165,8 @@ def test_the_rule_lets_pass(importer, source):
         ("attribution._torches", "from captum.attr import DeepLift", "captum belongs"),
         ("plotting._displays", "import matplotlib.pyplot as plt", "matplotlib belongs"),
         ("plotting._displays", "class D:\n    import matplotlib", "matplotlib belongs"),
+        ("linear_model._base", "import dask.array as da", "dask belongs"),
+        ("_utils._dask", "from distributed import Client", "dask belongs"),
         ("report._tables", "def f():\n    import matplotlib", "matplotlib belongs"),
         ("metrics._impact", "from sklearn.utils._tags import Tags", "private"),
         ("metrics._impact", "from sklearn.utils.validation import _num_samples", "private"),
@@ -217,5 +229,5 @@ def test_import_loads_nothing_heavy(name):
     assert run.returncode == 0, run.stderr
     loaded = {module.split(".")[0] for module in run.stdout.split()}
     assert PACKAGE in loaded
-    heavy = {"torch", "skorch", "captum", "matplotlib", "shap", "dask", "pandas"}
+    heavy = {"torch", "skorch", "captum", "matplotlib", "shap", "dask", "distributed", "pandas"}
     assert loaded.isdisjoint(heavy)

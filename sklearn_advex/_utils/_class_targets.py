@@ -153,10 +153,33 @@ def weight_per_class(class_weight, classes, positions, row_weights):
     ValueError
         If a dict names other classes but not all of these, or a weight is not finite or negative.
     """
+    totals = np.bincount(positions, weights=row_weights, minlength=classes.size)
+    return weight_of_totals(class_weight, classes, totals)
+
+
+def weight_of_totals(class_weight, classes, totals):
+    """Turn `class_weight` into one number per class.
+
+    Parameters
+    ----------
+    class_weight : dict, "balanced" or None
+    classes : ndarray of shape (n_classes,)
+    totals : ndarray of shape (n_classes,)
+        Sums of the weights of the rows of each class.
+
+    Returns
+    -------
+    ndarray of float64 of shape (n_classes,)
+        The largest is 1.
+
+    Raises
+    ------
+    ValueError
+        As for :func:`weight_per_class`.
+    """
     if class_weight is None:
         return np.ones(classes.size)
     if class_weight == "balanced":
-        totals = np.bincount(positions, weights=row_weights, minlength=classes.size)
         least = totals[totals > 0].min()
         return np.divide(least, totals, out=np.ones(classes.size), where=totals > 0)
     labels = classes.tolist()
@@ -184,7 +207,18 @@ def check_weight_of_classes(weights, positions, classes):
     positions : ndarray of int of shape (n_samples,)
     classes : ndarray of shape (n_classes,)
     """
-    weightless = np.bincount(positions, weights=weights, minlength=classes.size) == 0
+    check_class_totals(np.bincount(positions, weights=weights, minlength=classes.size), classes)
+
+
+def check_class_totals(totals, classes):
+    """Raise a ValueError unless every class has a positive weight.
+
+    Parameters
+    ----------
+    totals : ndarray of shape (n_classes,)
+    classes : ndarray of shape (n_classes,)
+    """
+    weightless = totals == 0
     if weightless.any():
         raise ValueError(
             f"No row of the class(es) {classes[weightless].tolist()} has any weight: raise"

@@ -1,6 +1,7 @@
 """Explain predictions: choose the backend by the attributes of the model."""
 
 import warnings
+from copy import copy
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from sklearn_advex._utils._containers import frame_like, is_frame, is_sparse, row_shape
 from sklearn_advex._utils._counts import check_count
+from sklearn_advex._utils._dask import is_dask
 from sklearn_advex._utils._pipeline import decides_by_threshold, transform_to_last_step
 from sklearn_advex.attribution._backend import Backend, completeness
 from sklearn_advex.attribution._ensembles import attribute_ensemble, members_of
@@ -221,6 +223,8 @@ def explain(
     True
     """
     options = ExplainOptions(method, output, target, baseline, groups, n_steps, batch_size)
+    if is_dask(X):
+        return explain_lazily(model, X, y, options, return_completeness)
     explanation = attribute_columns(model, X, y, options, return_completeness)
     attributions = explanation.in_container()
     return (attributions, explanation.error) if return_completeness else attributions
@@ -282,6 +286,38 @@ class Explanation(NamedTuple):
     def in_container(self):
         """Return the values as a DataFrame where the rows are one."""
         return frame_like(self.rows, self.values, self.columns())
+
+
+def explain_lazily(model, X, y, options, return_completeness=False):
+    """Explain like :func:`explain`, block by block, when the result is computed.
+
+    Parameters
+    ----------
+    model, y, return_completeness
+        As for :func:`explain`.
+    X : dask array or DataFrame of shape (n_samples, n_features)
+        Its first row is computed at once, to learn what the result looks like.
+    options : ExplainOptions
+
+    Returns
+    -------
+    dask array or DataFrame
+    """
+    from sklearn_advex._utils._dask_blocks import first_row, map_rows  # imports dask
+
+    options.check()
+    if return_completeness:
+        raise ValueError(
+            "return_completeness=True is not available for Dask collections: explain a sample of"
+            " the rows in memory, such as X.partitions[0].compute()."
+        )
+    function = partial(_explain_block, copy(model), options)
+    label = None if y is None else model.classes_[0]
+    return map_rows(function, X, y, sample=first_row(X), label=label)
+
+
+def _explain_block(model, options, X, y=None):
+    return attribute_columns(model, X, y, options).in_container()
 
 
 def attribute_columns(model, X, y, options, return_completeness=False):

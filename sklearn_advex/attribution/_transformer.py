@@ -11,6 +11,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_advex._utils._containers import n_rows_of, one_row_per_sample, row_shape
+from sklearn_advex._utils._dask import is_dask
 from sklearn_advex._utils._pipeline import (
     encoded_feature_names,
     last_step_of,
@@ -22,6 +23,7 @@ from sklearn_advex.attribution._explain import (
     ExplainOptions,
     attribute_columns,
     choose_backend,
+    explain_lazily,
 )
 from sklearn_advex.attribution._groups import resolve_groups
 
@@ -180,6 +182,8 @@ class AttributionTransformer(MetaEstimatorMixin, TransformerMixin, BaseEstimator
             flattened: one column for each number in an image.
         """
         check_is_fitted(self)
+        if is_dask(X):
+            return explain_lazily(self.estimator_, X, None, self._options())
         values = attribute_columns(self.estimator_, X, None, self._options()).values
         return one_row_per_sample(values)
 

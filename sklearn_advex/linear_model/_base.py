@@ -1,6 +1,7 @@
 """Training of linear classifiers against an adversary, and the adversary against fitted ones."""
 
 from contextlib import contextmanager
+from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
@@ -15,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_advex._perturbation import PERTURBATION_SETS, perturbation_set, resolve_epsilon
 from sklearn_advex._utils._class_targets import known_positions, label_positions
 from sklearn_advex._utils._containers import frame_like, refuse_dates
+from sklearn_advex._utils._dask import empty_rows, is_dask, lazy_for_dask, refuse_mixed
 from sklearn_advex._utils._sklearn_compat import (
     CallbackSupportMixin,
     Interval,
@@ -33,10 +35,13 @@ from sklearn_advex.linear_model._problem_fit import (
     resolve_groups,
 )
 from sklearn_advex.linear_model._solvers import SOLVERS, make_solver
-from sklearn_advex.linear_model._training_data import TrainingData
+from sklearn_advex.linear_model._training_data import (
+    FLOATS,
+    TrainingData,
+    dask_training_data,
+)
 from sklearn_advex.linear_model._warnings import warn_about
 
-_FLOATS = [np.float64, np.float32]
 _HINTS = {
     "could not convert string to float": (
         "X has columns that are not numbers: {}. Encode them first, for example with a"
@@ -93,12 +98,14 @@ class BaseAdversarialLinearClassifier(
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training data. CSR is used as it is, other sparse formats are converted to it.
+        X : {array-like, sparse matrix, dask array or DataFrame} of shape (n_samples, n_features)
+            Training data. CSR is used as it is, other sparse formats are converted to it. A Dask
+            collection is read block by block in each step and never collected; it takes smooth
+            losses and ``norm="linf"``.
         y : array-like of shape (n_samples,)
-            Class labels, of any type.
+            Class labels, of any type; for a Dask collection one too, or in memory.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the rows. Only their ratios matter.
+            Non-negative weights of the rows, like `y`. Only their ratios matter.
 
         Returns
         -------
@@ -126,10 +133,65 @@ class BaseAdversarialLinearClassifier(
         with task, blas_threads(self.n_jobs, len(objectives)):
             fits = self._solve(objectives, groups, task)
             warn_about(self, objectives, fits)
-            self._store(fits, data.design.dtype)
+            self._store(fits, data)
         return self
 
+    @lazy_for_dask
+    def decision_function(self, X):
+        """Score of each row: for two classes that of the second, else one for each class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dask array or DataFrame} of shape (n_samples, n_features)
+            Rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            The signed distance from the decision boundary times the length of the coefficients.
+            For a Dask collection one that is computed when it is needed.
+        """
+        return super().decision_function(X)
+
+    @lazy_for_dask
+    def predict(self, X):
+        """Most likely class of each row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dask array or DataFrame} of shape (n_samples, n_features)
+            Rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Class labels. For a Dask collection one that is computed when it is needed.
+        """
+        return super().predict(X)
+
+    def score(self, X, y, sample_weight=None):
+        """Accuracy: the share of rows whose class is predicted.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dask array or DataFrame} of shape (n_samples, n_features)
+            Test rows.
+        y : array-like of shape (n_samples,)
+            True labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            In [0, 1].
+        """
+        if is_dask(X):
+            return self._mean_over_blocks(_is_right, X, y, sample_weight)
+        return super().score(X, y, sample_weight)
+
     @available_if(_has_probabilities)
+    @lazy_for_dask
     def predict_log_proba(self, X):
         """Logarithm of the probability of each class.
 
@@ -150,6 +212,7 @@ class BaseAdversarialLinearClassifier(
         return of_class - logsumexp(of_class, axis=1, keepdims=True)
 
     @available_if(_has_probabilities)
+    @lazy_for_dask
     def predict_proba(self, X):
         """Probability of each class.
 
@@ -167,6 +230,7 @@ class BaseAdversarialLinearClassifier(
         """
         return np.exp(self.predict_log_proba(X))
 
+    @lazy_for_dask
     def perturb(self, X, y, epsilon=None):
         """The worst-case inputs: each row changed so that its true class loses the most.
 
@@ -220,13 +284,15 @@ class BaseAdversarialLinearClassifier(
         float
             In [0, 1].
         """
-        rows, linear, perturbation = self._scores_and_set(X, epsilon)
-        labels = label_positions(y, self.classes_, rows)
+        if is_dask(X):
+            withstands = partial(_withstands, epsilon=epsilon)
+            return self._mean_over_blocks(withstands, X, y, sample_weight)
+        robust = self._robust_rows(X, y, epsilon)
         if sample_weight is not None:
-            sample_weight = check_sample_weight(sample_weight, rows, ensure_non_negative=True)
-        robust = linear.is_robust(labels, perturbation) & (labels >= 0)
+            sample_weight = check_sample_weight(sample_weight, robust, ensure_non_negative=True)
         return float(accuracy_score(np.ones_like(robust), robust, sample_weight=sample_weight))
 
+    @lazy_for_dask
     def certified_radius(self, X):
         """How far every feature may change at once before the prediction can change.
 
@@ -253,10 +319,16 @@ class BaseAdversarialLinearClassifier(
         -------
         TrainingData
         """
-        refuse_dates(X)
-        with _hints_for_bad_data():
-            X, y = validate_data(self, X, y, accept_sparse="csr", dtype=_FLOATS)
-        data = TrainingData.from_arrays(X, y, sample_weight, self.class_weight)
+        if is_dask(X):
+            check_dask_support(self)
+            validate_data(self, empty_rows(X), skip_check_array=True)
+            data = dask_training_data(X, y, sample_weight, self.class_weight)
+        else:
+            refuse_mixed(X, y=y, sample_weight=sample_weight)
+            refuse_dates(X)
+            with _hints_for_bad_data():
+                X, y = validate_data(self, X, y, accept_sparse="csr", dtype=FLOATS)
+            data = TrainingData.from_arrays(X, y, sample_weight, self.class_weight)
         self.classes_ = data.classes
         self.feature_means_ = data.feature_means()
         return data
@@ -302,7 +374,8 @@ class BaseAdversarialLinearClassifier(
             for problem in zip(tasks, *zip(*problems, strict=True), strict=True)
         )
 
-    def _store(self, fits, dtype):
+    def _store(self, fits, data):
+        dtype = data.dtype
         fits = [fit.as_stored(dtype) for fit in fits]
         self.coef_, self.intercept_ = stack_models(fits, self.n_features_in_)
         self.coef_, self.intercept_ = self.coef_.astype(dtype), self.intercept_.astype(dtype)
@@ -312,11 +385,26 @@ class BaseAdversarialLinearClassifier(
         self.dual_gap_ = np.array([fit.dual_gap for fit in fits])
         self.optimality_gap_ = np.array([fit.optimality_gap for fit in fits])
         self.n_iter_ = np.array([fit.solution.n_iter for fit in fits], dtype=np.int32)
+        self.n_passes_ = data.n_passes
+
+    def _robust_rows(self, X, y, epsilon):
+        """Return which rows no allowed change can make wrong."""
+        rows, linear, perturbation = self._scores_and_set(X, epsilon)
+        labels = label_positions(y, self.classes_, rows)
+        return linear.is_robust(labels, perturbation) & (labels >= 0)
+
+    def _mean_over_blocks(self, function, X, y, sample_weight):
+        """Return the mean of ``function(self, X, y)`` over the rows of a Dask collection."""
+        from sklearn_advex._utils._dask_blocks import mean_over_rows  # imports dask
+
+        check_is_fitted(self)
+        validate_data(self, empty_rows(X), reset=False, skip_check_array=True)
+        return float(mean_over_rows(partial(function, self), X, y, sample_weight)[0])
 
     def _scores_and_set(self, X, epsilon):
         """Validate rows; return them, their `LinearScores` and the perturbation set."""
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=_FLOATS)
+        X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=FLOATS)
         epsilon = self.epsilon_ if epsilon is None else self._resolve_epsilon(epsilon)
         linear = LinearScores.from_coefficients(X, self.coef_, self.intercept_)
         return X, linear, perturbation_set(self.norm, epsilon)
@@ -358,6 +446,37 @@ def stack_models(fits, n_features):
     """
     coefs, intercepts = zip(*(fit.variables(n_features) for fit in fits), strict=True)
     return np.stack(coefs), np.array(intercepts)
+
+
+def check_dask_support(estimator):
+    """Raise a ValueError if an estimator asks for what cannot be had of Dask collections.
+
+    Parameters
+    ----------
+    estimator : BaseAdversarialLinearClassifier
+    """
+    for name, supported, alternative in (
+        ("loss", ("log_loss", "softplus_hinge"), "loss='log_loss'"),
+        ("norm", ("linf",), "norm='linf'"),
+        ("solver", ("auto", "active-set-newton"), "solver='auto'"),
+        ("max_features", (), "max_features=None"),
+    ):
+        value = getattr(estimator, name, None)
+        if not (value is None or (isinstance(value, str) and value in supported)):
+            raise ValueError(
+                f"{name}={value!r} is not available for Dask collections: set {alternative}, or"
+                " load the rows by X.compute() if they fit into memory."
+            )
+
+
+def _is_right(model, X, y):
+    return label_positions(y, model.classes_, X) == label_positions(
+        model.predict(X), model.classes_, X
+    )
+
+
+def _withstands(model, X, y, epsilon):
+    return model._robust_rows(X, y, epsilon)
 
 
 @contextmanager

@@ -101,6 +101,8 @@ class AdversarialLogisticRegression(BaseAdversarialLinearClassifier):
         `max_features` features or groups; 0 without a limit.
     n_iter_ : ndarray of int of shape (1,) or (n_classes,)
         Newton steps taken.
+    n_passes_ : int
+        Passes over the rows of a Dask collection, its validation included; 0 for rows in memory.
     feature_means_ : ndarray of shape (n_features,)
         Means of the training data, weighted by `sample_weight`; a baseline for explanations.
     n_features_in_ : int
@@ -311,6 +313,8 @@ class AdversarialLinearClassifier(BaseAdversarialLinearClassifier):
         `max_features` features or groups; 0 without a limit.
     n_iter_ : ndarray of int of shape (1,) or (n_classes,)
         Steps taken.
+    n_passes_ : int
+        Passes over the rows of a Dask collection, its validation included; 0 for rows in memory.
     feature_means_ : ndarray of shape (n_features,)
         Means of the training data, weighted by `sample_weight`; a baseline for explanations.
     n_features_in_ : int

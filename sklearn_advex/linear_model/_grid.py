@@ -1,11 +1,10 @@
 """The largest useful `epsilon` and `alpha`, in closed form, and a grid below them."""
 
 import numpy as np
-from sklearn.utils import check_X_y
 
 from sklearn_advex._perturbation import PERTURBATION_SETS, perturbation_set
 from sklearn_advex._utils._counts import check_count
-from sklearn_advex.linear_model._training_data import TrainingData
+from sklearn_advex.linear_model._training_data import training_data
 
 
 def epsilon_max(X, y, sample_weight=None, norm="linf"):
@@ -22,7 +21,7 @@ def epsilon_max(X, y, sample_weight=None, norm="linf"):
 
     Parameters
     ----------
-    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+    X : {array-like, sparse matrix, dask array or DataFrame} of shape (n_samples, n_features)
         Training data.
     y : array-like of shape (n_samples,)
         Class labels, at least two different ones.
@@ -58,7 +57,7 @@ def epsilon_max(X, y, sample_weight=None, norm="linf"):
     """
     if norm not in PERTURBATION_SETS:
         raise ValueError(f"norm must be one of {sorted(PERTURBATION_SETS)}, got {norm!r}.")
-    return largest_epsilon(_validated(X, y, sample_weight), norm)
+    return largest_epsilon(training_data(X, y, sample_weight), norm)
 
 
 def alpha_max(X, y, l1_ratio=1.0, sample_weight=None):
@@ -71,7 +70,7 @@ def alpha_max(X, y, l1_ratio=1.0, sample_weight=None):
 
     Parameters
     ----------
-    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+    X : {array-like, sparse matrix, dask array or DataFrame} of shape (n_samples, n_features)
         Training data.
     y : array-like of shape (n_samples,)
         Class labels, at least two different ones.
@@ -101,7 +100,7 @@ def alpha_max(X, y, l1_ratio=1.0, sample_weight=None):
             f"l1_ratio must be in (0, 1], got {l1_ratio!r}: without an l1 part no alpha makes the"
             " coefficients zero."
         )
-    gaps, shares = _validated(X, y, sample_weight).class_mean_gaps
+    gaps, shares = training_data(X, y, sample_weight).class_mean_gaps
     return float((shares * (1 - shares) * gaps.max(axis=1)).max() / l1_ratio)
 
 
@@ -110,7 +109,7 @@ def epsilon_grid(X, y, n=10, ratio=1e-2, sample_weight=None, norm="linf"):
 
     Parameters
     ----------
-    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+    X : {array-like, sparse matrix, dask array or DataFrame} of shape (n_samples, n_features)
         Training data.
     y : array-like of shape (n_samples,)
         Class labels, at least two different ones.
@@ -184,8 +183,3 @@ def largest_epsilon(data, norm="linf"):
     gaps, _ = data.class_mean_gaps
     unit = perturbation_set(norm, np.ones(data.n_features))
     return float(unit.gauge(gaps / 2).max())
-
-
-def _validated(X, y, sample_weight):
-    X, y = check_X_y(X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
-    return TrainingData.from_arrays(X, y, sample_weight)

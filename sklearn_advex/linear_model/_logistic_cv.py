@@ -4,12 +4,11 @@ from itertools import product
 from numbers import Integral, Real
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.metrics import get_scorer
-from sklearn.model_selection import check_cv
 from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_advex._perturbation import perturbation_set
+from sklearn_advex._utils._dask import is_dask
 from sklearn_advex._utils._sklearn_compat import (
     Interval,
     StrOptions,
@@ -18,13 +17,13 @@ from sklearn_advex._utils._sklearn_compat import (
 from sklearn_advex._utils._tasks import fit_task
 from sklearn_advex.linear_model._base import blas_threads, stack_models
 from sklearn_advex.linear_model._classifier import AdversarialLogisticRegression
+from sklearn_advex.linear_model._fold_scores import mean_gini, predicted_positions
 from sklearn_advex.linear_model._grid import largest_epsilon
 from sklearn_advex.linear_model._path import resolve_epsilons, solve_path
 from sklearn_advex.linear_model._problem_fit import fit_path_of_subsets, resolve_groups
 from sklearn_advex.linear_model._solvers import make_solver
 from sklearn_advex.linear_model._solvers._base import Status
 from sklearn_advex.linear_model._warnings import warn_about_path
-from sklearn_advex.metrics import gini_index
 from sklearn_advex.metrics._concise_choice import most_concise
 
 # Parameters of the model that the search replaces by its own.
@@ -49,7 +48,8 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
     l1_ratio : float, default=0.0
         Share of the l1 penalty, in [0, 1].
     cv : int, cross-validation generator or iterable, default=None
-        How to leave rows out; None means 5 stratified folds.
+        How to leave rows out; None means 5 stratified folds. For Dask collections a number of
+        folds: they are stratified within each block, every n-th row of a class in turn.
     scoring : sequence of str, default=("accuracy", "gini")
         What `scores_` holds: "accuracy" and "gini", which the choice needs, and any other
         scikit-learn scorers by name. With `max_features` "n_features" is added, and so is what
@@ -132,6 +132,8 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         `best_max_features_` features or groups; 0 without a limit.
     n_iter_ : ndarray of int of shape (1,) or (n_classes,)
         Newton steps that the chosen model took from its neighbor on the path.
+    n_passes_ : int
+        Passes over the rows of a Dask collection, its validation included; 0 for rows in memory.
     feature_means_ : ndarray of shape (n_features,)
         Means of the training data.
     n_features_in_ : int
@@ -227,7 +229,7 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, dask array or DataFrame} of shape (n_samples, n_features)
             Training data.
         y : array-like of shape (n_samples,)
             Class labels.
@@ -244,6 +246,8 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         ValueError
             If the data or a parameter is not valid; the message names it.
         """
+        if is_dask(X):
+            self._check_dask_support()
         data = self._validate(X, y, sample_weight)
         names = getattr(self, "feature_names_in_", None)
         groups = resolve_groups(self.groups, self.n_features_in_, names)
@@ -251,14 +255,15 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         self.epsilon_max_ = largest_epsilon(data)
         self.epsilons_ = resolve_epsilons(self.epsilons, data)
         data = data.in_column_order()  # paths pick columns time and again
-        cv = check_cv(self.cv, data.labels, classifier=True)
-        folds = list(cv.split(data.design.X, data.labels))
+        folds = data.folds(self.cv)
         candidates = _Candidates(self.epsilons_, _resolve_max_features(self.max_features), groups)
         n_paths = self.alphas_.size * (len(folds) + 1)
         task = fit_task(self, X, y, sample_weight, n_paths)
         with task, blas_threads(self.n_jobs, len(folds)):
             of_path = iter(task.subtasks("path", n_paths, self.epsilons_.size))
-            results = Parallel(n_jobs=self.n_jobs, verbose=self.verbose)(
+            # Blocks occupy the scheduler of Dask: more paths at once would only wait for it.
+            n_jobs = 1 if data.is_streamed else self.n_jobs
+            results = Parallel(n_jobs=n_jobs, verbose=self.verbose)(
                 delayed(_score_fold)(self, data, candidates, *fold, next(of_path))
                 for fold in product(self.alphas_, folds)
             )
@@ -271,6 +276,20 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         solutions += [solution for _, unsolved in results for solution in unsolved]
         warn_about_path(solutions, self.tol, self.max_iter)
         return self
+
+    def _check_dask_support(self):
+        """Raise a ValueError for what cannot be computed of blocks."""
+        if not (self.cv is None or isinstance(self.cv, Integral)):
+            raise ValueError(
+                f"cv={self.cv!r} is not available for Dask collections, whose folds are made block"
+                " by block: set cv to a number of folds."
+            )
+        others = set(self._score_names()) - {"accuracy", "gini", "n_features"}
+        if others:
+            raise ValueError(
+                f"scoring by {sorted(others)} is not available for Dask collections: set scoring"
+                " and accuracy to 'accuracy' and 'gini', which are sums over blocks."
+            )
 
     def _model(self, alpha, epsilon, coef, intercept):
         """Return a fitted classifier for scorers that take one."""
@@ -318,7 +337,7 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         }
         max_drop = self.max_drop if self.select == "most_concise" else 0.0
         is_accuracy = self.accuracy == "accuracy"
-        most_frequent = np.bincount(data.labels).max() / data.labels.size
+        most_frequent = data.class_counts.max() / data.class_counts.sum()
         self.rule_ = most_concise(
             max_drop,
             self.accuracy,
@@ -333,7 +352,7 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         self.epsilon_ = self._resolve_epsilon(self.best_epsilon_)
         coefs = [[stack_models(fits, data.n_features)[0] for fits in path] for path in paths]
         self.coefs_paths_ = np.reshape(coefs, (*shape[:-1], *coefs[0][0].shape))
-        self._store(paths[i_alpha][i_candidate], data.design.dtype)
+        self._store(paths[i_alpha][i_candidate], data)
 
 
 class _Candidates:
@@ -420,46 +439,33 @@ def _score_fold(estimator, data, candidates, alpha, fold, task):
         The fits that are not optimal.
     """
     train, test = fold
-    if np.unique(data.labels[train]).size < data.classes.size:
-        raise ValueError(
-            "cv leaves all rows of a class out of a training set: use folds with rows of every"
-            " class, for example a StratifiedKFold with shuffle=True."
-        )
     # Models that are only scored need not be much more accurate than `tol`.
     options = estimator._path_options(alpha) | {"final_tol": 0.5}
     path = candidates.fit(data.take(train), task, **options)
-    X, labels = data.design.take(test).X, data.labels[test]
-    scores = {name: [] for name in estimator._score_names()}
-    for params, fits in zip(candidates.params, path, strict=True):
-        coef, intercept = stack_models(fits, data.n_features)
-        decision = X @ coef.T + intercept
-        predicted = decision.argmax(axis=1) if len(fits) > 1 else decision[:, 0] > 0
-        for name in scores:
-            if name == "accuracy":
-                score = np.mean(predicted == labels)
-            elif name == "gini":
-                score = _mean_gini(X, coef, predicted)
-            elif name == "n_features":
-                score = -float(np.count_nonzero(coef.any(axis=0)))
-            else:
-                model = estimator._model(alpha, params["epsilon"], coef, intercept)
-                score = get_scorer(name)(model, X, estimator.classes_[labels])
-            scores[name].append(score)
+    models = [stack_models(fits, data.n_features) for fits in path]
+    if data.is_streamed:
+        scores = data.fold_scores(test, models)
+    else:
+        scores = _scores_of_rows(estimator, data, test, alpha, candidates.params, models)
     solutions = [fit.solution for fits in path for fit in fits]
     return scores, [s for s in solutions if s.status is not Status.CONVERGED]
 
 
-def _mean_gini(X, coef, predicted):
-    """Mean Gini of the attributions to the predicted class, from the features in use alone.
-
-    The attributions of a row are ``x * w`` times one number, which the Gini does not see. With m of
-    d features in use, all others 0, it is ``1 - m / d * (1 - Gini of the m)``.
-    """
-    used = np.flatnonzero(coef.any(axis=0))
-    if used.size == 0:
-        return 0.0
-    rows = coef[:, used] if coef.shape[0] == 1 else coef[np.ix_(predicted, used)]
-    products = X[:, used].multiply(rows).tocsr() if issparse(X) else X[:, used] * rows
-    share = used.size / coef.shape[1]
-    of_used = gini_index(products, zero_division=1.0 - 1.0 / share)  # rows of zeros come to 0.0
-    return 1.0 - share * (1.0 - of_used.mean())
+def _scores_of_rows(estimator, data, test, alpha, params, models):
+    """Score models on some rows in memory."""
+    X, labels = data.design.take(test).X, data.labels[test]
+    scores = {name: [] for name in estimator._score_names()}
+    for of_model, (coef, intercept) in zip(params, models, strict=True):
+        predicted = predicted_positions(X, coef, intercept)
+        for name in scores:
+            if name == "accuracy":
+                score = np.mean(predicted == labels)
+            elif name == "gini":
+                score = mean_gini(X, coef, predicted)
+            elif name == "n_features":
+                score = -float(np.count_nonzero(coef.any(axis=0)))
+            else:
+                model = estimator._model(alpha, of_model["epsilon"], coef, intercept)
+                score = get_scorer(name)(model, X, estimator.classes_[labels])
+            scores[name].append(score)
+    return scores

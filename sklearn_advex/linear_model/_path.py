@@ -4,7 +4,6 @@ from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.utils import check_X_y
 
 from sklearn_advex._perturbation import perturbation_set
 from sklearn_advex._utils._counts import check_count
@@ -15,7 +14,7 @@ from sklearn_advex.linear_model._classifier import AdversarialLogisticRegression
 from sklearn_advex.linear_model._grid import grid_below, largest_epsilon
 from sklearn_advex.linear_model._problem_fit import fit_all_features
 from sklearn_advex.linear_model._solvers import make_solver
-from sklearn_advex.linear_model._training_data import TrainingData
+from sklearn_advex.linear_model._training_data import training_data
 from sklearn_advex.linear_model._warnings import warn_about_path
 
 _PARAMETERS = ("alpha", "l1_ratio", "fit_intercept", "class_weight", "tol", "max_iter")
@@ -66,7 +65,7 @@ def epsilon_path(
 
     Parameters
     ----------
-    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+    X : {array-like, sparse matrix, dask array or DataFrame} of shape (n_samples, n_features)
         Training data.
     y : array-like of shape (n_samples,)
         Class labels.
@@ -113,8 +112,7 @@ def epsilon_path(
     >>> (path.coefs != 0).sum(axis=-1).ravel()
     array([24, 12,  3])
     """
-    X, y = check_X_y(X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
-    data = TrainingData.from_arrays(X, y, sample_weight, class_weight)
+    data = training_data(X, y, sample_weight, class_weight)
     epsilons = resolve_epsilons(epsilons, data)
     with blas_threads(None, 1):
         fits = solve_path(

@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from sklearn.model_selection import check_cv
+from sklearn.utils import check_X_y
 
 from sklearn_advex._utils._class_targets import (
     check_classes,
@@ -11,9 +13,13 @@ from sklearn_advex._utils._class_targets import (
     check_weight_of_classes,
     weight_per_class,
 )
+from sklearn_advex._utils._dask import is_dask, refuse_mixed
 from sklearn_advex.linear_model._objective import TERMS
 from sklearn_advex.linear_model._objective._design_matrix import DesignMatrix, as_design_matrix
 from sklearn_advex.linear_model._objective._objective import RobustObjective
+
+#: Dtypes of features that training takes as they are.
+FLOATS = [np.float64, np.float32]
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,8 @@ class TrainingData:
     weights : ndarray of shape (n_samples,)
         The weights of the rows multiplied by those of their classes, summing to 1.
     """
+
+    is_streamed = False
 
     design: DesignMatrix
     labels: np.ndarray
@@ -77,6 +85,47 @@ class TrainingData:
     def n_features(self):
         """Number of features."""
         return self.design.shape[1]
+
+    @property
+    def class_counts(self):
+        """Number of rows of each class, an ndarray of shape (n_classes,)."""
+        return np.bincount(self.labels, minlength=self.classes.size)
+
+    @property
+    def n_passes(self):
+        """Passes over rows that are not in memory."""
+        return 0
+
+    @property
+    def dtype(self):
+        """The dtype of the features."""
+        return self.design.dtype
+
+    def folds(self, cv):
+        """Split the rows for cross-validation.
+
+        Parameters
+        ----------
+        cv : int, cross-validation generator, iterable or None
+
+        Returns
+        -------
+        list of pair of ndarray
+            Rows to train on and rows to test on, for each fold.
+
+        Raises
+        ------
+        ValueError
+            If some fold leaves no row of a class to train on.
+        """
+        splits = check_cv(cv, self.labels, classifier=True).split(self.design.X, self.labels)
+        folds = list(splits)
+        if any(np.unique(self.labels[train]).size < self.classes.size for train, _ in folds):
+            raise ValueError(
+                "cv leaves all rows of a class out of a training set: use folds with rows of every"
+                " class, for example a StratifiedKFold with shuffle=True."
+            )
+        return folds
 
     def take(self, rows):
         """Copy some rows, among them some of every class.
@@ -124,12 +173,7 @@ class TrainingData:
             [self.design.rmatvec(np.where(self.labels == k, of_row, 0.0)) for k in range(n_classes)]
         )
         shares = np.bincount(self.labels, weights=of_row, minlength=n_classes)
-        own = sums / shares[:, np.newaxis]
-        others = (sums.sum(axis=0) - sums) / (1 - shares)[:, np.newaxis]
-        gaps = np.abs(own - others)
-        rounding = n_samples * np.finfo(float).eps * (np.abs(own) + np.abs(others))
-        gaps[gaps <= rounding] = 0.0
-        return (gaps[1:], shares[1:]) if n_classes == 2 else (gaps, shares)
+        return class_mean_gaps(sums, shares, n_samples)
 
     def objectives(self, loss, perturbation, *, alpha, l1_ratio, fit_intercept):
         """State the binary problems: one for two classes, else each class against the rest.
@@ -155,3 +199,68 @@ class TrainingData:
         return [
             RobustObjective(term, perturbation, alpha=alpha, l1_ratio=l1_ratio) for term in terms
         ]
+
+
+def training_data(X, y, sample_weight=None, class_weight=None):
+    """Validate training data, where there is no estimator to remember what they look like.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix, dask array or DataFrame} of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,)
+    sample_weight : array-like of shape (n_samples,), default=None
+    class_weight : dict, "balanced" or None, default=None
+
+    Returns
+    -------
+    TrainingData or DaskTrainingData
+    """
+    if is_dask(X):
+        return dask_training_data(X, y, sample_weight, class_weight)
+    refuse_mixed(X, y=y, sample_weight=sample_weight)
+    X, y = check_X_y(X, y, accept_sparse="csr", dtype=FLOATS)
+    return TrainingData.from_arrays(X, y, sample_weight, class_weight)
+
+
+def dask_training_data(X, y, sample_weight=None, class_weight=None):
+    """Validate training data in Dask collections.
+
+    Parameters
+    ----------
+    X, y, sample_weight, class_weight
+        As for `DaskTrainingData.from_collections`.
+
+    Returns
+    -------
+    DaskTrainingData
+    """
+    # It imports dask, which only those have who bring a collection.
+    from sklearn_advex.linear_model._dask._training_data import DaskTrainingData
+
+    return DaskTrainingData.from_collections(X, y, sample_weight, class_weight)
+
+
+def class_mean_gaps(sums, shares, n_samples):
+    """Compute the gaps between the means of the classes of each problem.
+
+    Parameters
+    ----------
+    sums : ndarray of shape (n_classes, n_features)
+        Weighted sums of the rows of each class, with weights that sum to 1 over all classes.
+    shares : ndarray of shape (n_classes,)
+        The weights of the classes.
+    n_samples : int
+
+    Returns
+    -------
+    gaps : ndarray of shape (n_problems, n_features)
+        Absolute differences, 0 where they may be rounding errors.
+    shares : ndarray of shape (n_problems,)
+        The weight of each positive class.
+    """
+    own = sums / shares[:, np.newaxis]
+    others = (sums.sum(axis=0) - sums) / (1 - shares)[:, np.newaxis]
+    gaps = np.abs(own - others)
+    rounding = n_samples * np.finfo(float).eps * (np.abs(own) + np.abs(others))
+    gaps[gaps <= rounding] = 0.0
+    return (gaps[1:], shares[1:]) if shares.size == 2 else (gaps, shares)

@@ -5,6 +5,7 @@ from scipy import sparse
 from sklearn.utils import check_array, gen_batches
 
 from sklearn_advex._utils._containers import column_names, values_of
+from sklearn_advex._utils._dask import is_dask
 from sklearn_advex._utils._groups import positions_of_groups
 
 # About 8 MB of scratch for the absolute values of a block of rows.
@@ -46,6 +47,8 @@ def feature_value_impact(A):
     >>> feature_value_impact([[0.5, 0.0], [-1.5, 0.0]])
     array([1., 0.])
     """
+    if is_dask(A):
+        return _impact_of_blocks(A)
     names, A = column_names(A), values_of(A)  # names may repeat, which check_array refuses
     values = check_array(A, accept_sparse="csr", dtype=[np.float64, np.float32], input_name="A")
     if sparse.issparse(values):
@@ -58,6 +61,22 @@ def feature_value_impact(A):
     import pandas as pd  # imported here: `import sklearn_advex` must not load pandas
 
     return pd.Series(impact, index=names, name="impact")
+
+
+def _impact_of_blocks(A):
+    """Compute the impact from a Dask collection, without collecting its rows."""
+    from sklearn_advex._utils._dask_blocks import mean_over_rows  # imports dask
+
+    impact = mean_over_rows(_absolute_values, A)
+    if not hasattr(A, "columns"):
+        return impact
+    import pandas as pd
+
+    return pd.Series(impact, index=A.columns.tolist(), name="impact")
+
+
+def _absolute_values(A, _):
+    return abs(values_of(A))
 
 
 def feature_impact(A, groups):

@@ -5,6 +5,7 @@ worst cases cannot be computed from these, hence the callables ``(estimator, X, 
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from sklearn_advex._utils._class_targets import check_row_weights
 from sklearn_advex._utils._containers import one_row_per_sample
 from sklearn_advex._utils._counts import check_count
+from sklearn_advex._utils._dask import is_dask
 from sklearn_advex._utils._pipeline import refuse_thresholds, transform_to_last_step
 from sklearn_advex._utils._sklearn_compat import safe_indexing
 from sklearn_advex.attribution import adversarial_accuracy, attribution_stability
@@ -271,11 +273,13 @@ class _ExplanationScorer(Scorer):
     def __call__(self, estimator, X, y=None, sample_weight=None):
         """Score the attributions of the rows of `X`."""
         X, y, sample_weight = select_rows(X, y, sample_weight, self.max_samples)
+        return self._score(self._attributions(estimator, X, y), sample_weight)
+
+    def _attributions(self, estimator, X, y):
         output = output_of_all_models(estimator) if self.output == "auto" else self.output
         options = ExplainOptions(self.method, output, self.target, self.baseline, self.groups)
         # Not `explain`: a frame with the names of encoded columns is not needed.
-        attributions = attribute_columns(estimator, X, y, options).values
-        return self._score(one_row_per_sample(attributions), sample_weight)
+        return one_row_per_sample(attribute_columns(estimator, X, y, options).values)
 
 
 class _GiniScorer(_ExplanationScorer):
@@ -283,8 +287,26 @@ class _GiniScorer(_ExplanationScorer):
 
     maker = "make_gini_scorer"
 
+    def __call__(self, estimator, X, y=None, sample_weight=None):
+        """Return the mean over the rows of `X`; those of a Dask collection stay where they are."""
+        if not is_dask(X):
+            return super().__call__(estimator, X, y, sample_weight)
+        from sklearn_advex._utils._dask_blocks import mean_over_rows  # imports dask
+
+        if self.max_samples is not None:
+            raise ValueError(
+                f"max_samples={self.max_samples} is not available for Dask collections: set"
+                " max_samples=None, or pass a sample of the rows in memory."
+            )
+        of_rows = partial(_gini_of_rows, self, estimator)
+        return float(mean_over_rows(of_rows, X, y, sample_weight)[0])
+
     def _score(self, attributions, sample_weight):
         return weighted_mean(gini_index(attributions, zero_division=0.0), sample_weight)
+
+
+def _gini_of_rows(scorer, estimator, X, y):
+    return gini_index(scorer._attributions(estimator, X, y), zero_division=0.0)
 
 
 class _NFeaturesScorer(_ExplanationScorer):

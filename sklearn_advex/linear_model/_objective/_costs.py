@@ -7,7 +7,10 @@ between ways to the same result: a wrong one costs time, never accuracy.
 
 # An entry of a dense matrix in a matvec and an rmatvec together. They are memory-bound.
 DENSE_ENTRY = 10
-# The same for an entry of a CSR matrix, and for a row of it: they wait for indirect access.
+# The same for an entry that is read from where it is stored first, at about 1 GB/s.
+STREAMED_ENTRY = 240
+# The same for an entry of a CSR matrix in memory, and for a row of it: they wait for
+# indirect access.
 SPARSE_ENTRY = 60
 # A pair of entries of one row in the Gram matrix of a CSR matrix, ...
 SPARSE_PAIR = 60

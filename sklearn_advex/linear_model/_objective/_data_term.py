@@ -54,6 +54,8 @@ class DataTerm(ABC):
         The curvature of a term with second derivatives of 1: the weights of the rows.
     product_cost : float
         The price of a product with X and one with its transpose, in the unit of `_costs`.
+    is_streamed : bool
+        Whether the rows are read anew for each call; then `prefetch` does several at once.
     """
 
     n_rows: int
@@ -63,6 +65,7 @@ class DataTerm(ABC):
     is_smooth: bool
     unit_curvature: object
     product_cost: float
+    is_streamed = False
 
     @property
     def n_variables(self):
@@ -140,6 +143,16 @@ class DataTerm(ABC):
         -------
         TermDerivatives
         """
+
+    def prefetch(self, rows, heights):
+        """Announce the points at which derivatives may be asked for next, to a streamed term.
+
+        Parameters
+        ----------
+        rows : list of object
+        heights : list of ndarray of shape (n_heights,)
+        """
+        raise NotImplementedError(f"{type(self).__name__} has its rows in memory.")
 
     @abstractmethod
     def dual(self, rows, heights):

@@ -211,7 +211,8 @@ class DenseMatrix(DesignMatrix):
     def rmatvec(self, r, columns=ALL):
         """Compute ``X.T @ r``."""
         if self.dtype == np.float64:
-            return (self.X.T @ r)[columns]
+            # Of two equal products that with the long side last is twice as fast for few vectors.
+            return (self.X.T @ r if r.ndim == 1 else (r.T @ self.X).T)[columns]
         blocks = _blocks(*self.shape)
         return sum(self.X[rows].astype(np.float64).T @ r[rows] for rows in blocks)[columns]
 

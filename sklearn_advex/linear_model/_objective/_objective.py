@@ -56,6 +56,11 @@ class RobustObjective:
         return self.term.is_smooth
 
     @property
+    def is_streamed(self):
+        """Whether the rows are read anew in each pass over them."""
+        return self.term.is_streamed
+
+    @property
     def has_l1_support(self):
         """Whether the support function is linear in each orthant."""
         return self.perturbation.l1_weights is not None
@@ -83,6 +88,8 @@ class RobustObjective:
     @property
     def hessian_is_cheap(self):
         """Whether second derivatives take no longer than the rest of a Newton step."""
+        if self.is_streamed:
+            return False
         return self.term.n_rows * self.n_features**2 <= _costs.CHEAP_HESSIAN
 
     def restrict(self, variables):
@@ -216,6 +223,15 @@ class RobustObjective:
             center[: self.n_features] += of_term.heights @ dual.perturbation
         subgradient = min_norm_subgradient(center, kink, point.variables)
         return Evaluation(point, of_term.value + self._penalty(point), subgradient, of_term)
+
+    def prefetch(self, points):
+        """Announce the points that may be evaluated next.
+
+        Parameters
+        ----------
+        points : list of Point
+        """
+        self.term.prefetch([point.rows for point in points], [*map(self.heights, points)])
 
     def separates_robustly(self, point):
         """Return whether every row is on its side by more than the adversary can undo.

@@ -15,6 +15,9 @@ _SUFFICIENT_DECREASE = 1e-4
 # Change of the objective, relative, that may be rounding error.
 _ROUNDING = 8 * np.finfo(float).eps
 _SHORTEST_STEP = 2.0**-40
+# Steps that are announced at once: more of them save passes over rows that are read anew each time,
+# and cost arithmetic in each.
+_HALVINGS_AHEAD = 4
 
 
 class Status(Enum):
@@ -160,7 +163,7 @@ def rounding_error(value):
     return _ROUNDING * abs(value)
 
 
-def line_search(evaluate, along, value, slope):
+def line_search(evaluate, along, value, slope, announce=None):
     """Halve a step until the objective falls enough (Armijo's rule).
 
     Parameters
@@ -173,18 +176,25 @@ def line_search(evaluate, along, value, slope):
         The objective at the start.
     slope : float
         Its derivative along the step, negative.
+    announce : callable, default=None
+        Gets the list of points that come next if the full step is refused.
 
     Returns
     -------
     object or None
         What `evaluate` returned at the point reached; None if the objective does not fall.
     """
-    length, rounding = 1.0, rounding_error(value)
+    length, rounding, n_ahead = 1.0, rounding_error(value), 1
     while length >= _SHORTEST_STEP:
-        reached = evaluate(along(length))
-        if reached.value <= value + _SUFFICIENT_DECREASE * length * slope + rounding:
-            return reached
-        length /= 2
+        points = [along(length / 2**k) for k in range(n_ahead)]
+        if n_ahead > 1:
+            announce(points)
+        for point in points:
+            reached = evaluate(point)
+            if reached.value <= value + _SUFFICIENT_DECREASE * length * slope + rounding:
+                return reached
+            length /= 2
+        n_ahead = _HALVINGS_AHEAD if announce else 1
     return None
 
 

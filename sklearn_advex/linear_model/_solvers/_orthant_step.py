@@ -46,7 +46,9 @@ def step_in_orthant(objective, at, signs, hessian):
             point.variables[at_zero] = 0.0
         return point
 
-    return line_search(objective.evaluate, candidate, at.value, at.subgradient @ change)
+    slope = at.subgradient @ change
+    announce = objective.prefetch if objective.is_streamed else None
+    return line_search(objective.evaluate, candidate, at.value, slope, announce)
 
 
 def minimize_in_orthant(hessian, gradient, start, sign_constraints, variables):

@@ -1,0 +1,194 @@
+"""One block of rows as training sees it: a matrix of numbers, positions of classes, weights."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import issparse
+
+from sklearn_advex._utils._dask_blocks import column_of
+from sklearn_advex.linear_model._objective._design_matrix import as_design_matrix
+
+
+def matrix_of(X, dtype):
+    """Return the rows of a block as numbers.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix, DataFrame} of shape (n_rows, n_features)
+    dtype : numpy dtype
+
+    Returns
+    -------
+    {ndarray, CSR matrix} of shape (n_rows, n_features)
+    """
+    if issparse(X):
+        return X.tocsr().astype(dtype, copy=False)
+    if hasattr(X, "to_numpy"):
+        X = X.to_numpy(dtype=dtype, na_value=np.nan)
+    # What came over a network may begin anywhere in memory, and NumPy then adds in another order.
+    return np.require(X, dtype=dtype, requirements="A")
+
+
+def positions_of(y, classes):
+    """Find the position of each label among the classes, all of which are known.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_rows,)
+    classes : ndarray of shape (n_classes,)
+        Sorted.
+
+    Returns
+    -------
+    ndarray of int of shape (n_rows,)
+    """
+    if y.dtype.kind in "OUST":  # comparing texts in Python takes as long as all the rest
+        import pandas as pd  # dask needs it for texts anyway
+
+        return pd.Index(classes.astype(object)).get_indexer(y.astype(object))
+    return (y == classes[1]).astype(int) if classes.size == 2 else np.searchsorted(classes, y)
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Rows to leave out of a fit, or those left out: every n-th row of each class in each block.
+
+    The first row of a class in a block goes to a fold that depends on the block, so that short
+    blocks fill the folds evenly.
+
+    Attributes
+    ----------
+    number, n_folds : int
+    is_test : bool
+        Whether these are the rows left out.
+    """
+
+    number: int
+    n_folds: int
+    is_test: bool
+
+    def mask(self, labels, start):
+        """Return which rows of a block belong to it.
+
+        Parameters
+        ----------
+        labels : ndarray of int of shape (n_rows,)
+        start : int
+            The number of the block.
+
+        Returns
+        -------
+        ndarray of bool of shape (n_rows,)
+        """
+        return (fold_of_rows(labels, start, self.n_folds) == self.number) == self.is_test
+
+
+def fold_of_rows(labels, start, n_folds):
+    """Deal the rows of each class of a block out to folds.
+
+    Parameters
+    ----------
+    labels : ndarray of int of shape (n_rows,)
+    start : int
+        The number of the block.
+    n_folds : int
+
+    Returns
+    -------
+    ndarray of int of shape (n_rows,)
+    """
+    folds = np.empty(labels.size, dtype=int)
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        folds[rows] = (start + np.arange(rows.size)) % n_folds
+    return folds
+
+
+@dataclass(frozen=True)
+class RowReader:
+    """How the rows of a block are read.
+
+    Attributes
+    ----------
+    dtype : numpy dtype
+        Of the features.
+    classes : ndarray of shape (n_classes,)
+    largest_weight : float
+        By which `sample_weight` is divided.
+    fold : Fold or None
+        The rows that count; all if None.
+    """
+
+    dtype: np.dtype
+    classes: np.ndarray
+    largest_weight: float
+    fold: Fold | None = None
+
+    def read(self, block):
+        """Read a block.
+
+        Parameters
+        ----------
+        block : Block
+
+        Returns
+        -------
+        X : {ndarray, CSR matrix} of shape (n_rows, n_features)
+        labels : ndarray of int of shape (n_rows,)
+        row_weights : ndarray of shape (n_rows,)
+        """
+        X = matrix_of(block.X, self.dtype)
+        labels = positions_of(column_of(block.y), self.classes)
+        if block.sample_weight is None:
+            row_weights = np.ones(labels.size)
+        else:
+            row_weights = column_of(block.sample_weight).astype(np.float64)
+            row_weights = row_weights / self.largest_weight
+        if self.fold is not None:
+            row_weights = np.where(self.fold.mask(labels, block.number), row_weights, 0.0)
+        return X, labels, row_weights
+
+
+@dataclass(frozen=True)
+class BinaryProblem:
+    """What makes the data term of one binary problem out of a block.
+
+    Attributes
+    ----------
+    reader : RowReader
+    make_term : callable
+        An entry of `TERMS`.
+    positive : int
+        Position of the class that is told from all others.
+    weight_of_class : ndarray of shape (n_classes,)
+        Factors of the weights of the rows.
+    fit_intercept : bool
+    n_heights : int
+    """
+
+    reader: RowReader
+    make_term: object
+    positive: int
+    weight_of_class: np.ndarray
+    fit_intercept: bool
+    n_heights: int
+
+    def term(self, block):
+        """Return the data term of a block.
+
+        Parameters
+        ----------
+        block : Block
+
+        Returns
+        -------
+        MarginTerm
+        """
+        X, labels, row_weights = self.reader.read(block)
+        return self.make_term(
+            as_design_matrix(X),
+            np.where(labels == self.positive, 1.0, -1.0),
+            row_weights * self.weight_of_class[labels],
+            fit_intercept=self.fit_intercept,
+            n_heights=self.n_heights,
+        )

@@ -1,0 +1,147 @@
+"""On clusters: the same models, also if workers come and go."""
+
+import os
+import signal
+import threading
+
+import dask
+import dask.array as da
+import joblib
+import numpy as np
+import pytest
+from distributed import Client, LocalCluster
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+
+from sklearn_advex import AdversarialLogisticRegression
+from sklearn_advex.model_selection import gini_scorer, most_concise
+from tests.dask.conftest import as_array, as_frame, rows_of
+
+QUIET = {"dashboard_address": ":0", "silence_logs": 50}
+
+# Sockets that distributed leaves to the garbage collector when a cluster closes.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+@pytest.fixture
+def threads():
+    """The default client, of workers in this process."""
+    options = {"n_workers": 2, "threads_per_worker": 1, "processes": False}
+    with LocalCluster(**options, **QUIET) as cluster, Client(cluster) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def processes():
+    """A cluster of two worker processes."""
+    with LocalCluster(n_workers=2, threads_per_worker=1, **QUIET) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def client(processes):
+    """Its client, the default one."""
+    with Client(processes) as client:
+        yield client
+
+
+def assert_fits_like_memory():
+    rows = rows_of()
+    # With few features out of use and with none, whose Hessian is that of all columns.
+    for epsilon, container in ((0.05, as_array), (0.0, as_frame)):
+        expected = AdversarialLogisticRegression(epsilon, alpha=1e-3).fit(*rows)
+        model = clone(expected).fit(*container(*rows, 5))
+        np.testing.assert_allclose(model.coef_, expected.coef_, atol=1e-8)
+        np.testing.assert_array_equal(model.coef_ == 0, expected.coef_ == 0)
+        assert (model.kkt_residual_ <= model.tol).all()
+
+
+def test_the_default_client_computes(threads):
+    before = threads.cluster.scheduler.transition_counter
+    assert_fits_like_memory()
+    assert threads.cluster.scheduler.transition_counter > before
+    names = {dask.utils.key_split(key) for key in threads.cluster.scheduler.task_prefixes}
+    assert {"gradient", "hessian", "validate"} <= names
+
+
+def test_processes_fit_like_memory_and_predict(client):
+    assert_fits_like_memory()
+    X, y, weights = rows_of()
+    rows, labels, _ = client.persist(as_array(X, y, weights, 4))
+    model = AdversarialLogisticRegression(0.05).fit(rows, labels)
+    np.testing.assert_array_equal(model.predict(rows).compute(), model.predict(X))
+    assert model.score(rows, labels) == pytest.approx(model.score(X, y))
+    assert gini_scorer(model, rows) == pytest.approx(gini_scorer(model, X))
+
+
+def test_two_runs_give_the_same_bits(client):
+    rows = as_array(*rows_of(), 7)
+    models = [AdversarialLogisticRegression(0.05).fit(*rows) for _ in range(2)]
+    np.testing.assert_array_equal(models[0].coef_, models[1].coef_)
+
+
+def test_two_fits_at_once_do_not_mix(client):
+    data = [rows_of(seed=seed) for seed in (0, 1)]
+    expected = [AdversarialLogisticRegression(0.05).fit(*rows) for rows in data]
+    models = [AdversarialLogisticRegression(0.05) for _ in data]
+    fits = [
+        threading.Thread(target=model.fit, args=as_array(*rows, 4))
+        for model, rows in zip(models, data, strict=True)
+    ]
+    for fit in fits:
+        fit.start()
+    for fit in fits:
+        fit.join(timeout=120)
+    for model, of_memory in zip(models, expected, strict=True):
+        np.testing.assert_allclose(model.coef_, of_memory.coef_, atol=1e-8)
+
+
+def test_a_fit_survives_the_death_of_a_worker(tmp_path):
+    X, y, _ = rows_of()
+    killed = tmp_path / "killed"
+
+    def read(block):
+        """Kill the worker that reads the first block for the fifth time."""
+        if block.shape[0] and np.array_equal(block[0], X[0]):
+            with open(killed, "a") as reads:
+                reads.write(".")
+            if killed.stat().st_size == 5:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return block
+
+    expected = AdversarialLogisticRegression(0.05).fit(X, y)
+    with LocalCluster(n_workers=2, threads_per_worker=1, **QUIET) as cluster, Client(cluster):
+        rows = da.from_array(X, chunks=(100, -1)).map_blocks(read, meta=X[:0])
+        model = AdversarialLogisticRegression(0.05).fit(rows, da.from_array(y, chunks=100))
+    assert killed.stat().st_size > 5
+    np.testing.assert_allclose(model.coef_, expected.coef_, atol=1e-8)
+    np.testing.assert_array_equal(model.coef_ == 0, expected.coef_ == 0)
+
+
+def test_an_error_of_a_block_reaches_the_user(client):
+    def fails(block):
+        if block.shape[0]:
+            raise MemoryError("no room for a block")
+        return block
+
+    X, y, _ = rows_of()
+    rows = da.from_array(X, chunks=(100, -1)).map_blocks(fails, meta=X[:0])
+    with pytest.raises(MemoryError, match="no room for a block"):
+        AdversarialLogisticRegression().fit(rows, da.from_array(y, chunks=100))
+
+
+def test_searches_in_memory_run_on_a_cluster_and_choose_the_same(client):
+    X, y, _ = rows_of()
+    search = GridSearchCV(
+        AdversarialLogisticRegression(),
+        {"epsilon": [0.02, 0.1, 0.3]},
+        scoring={"accuracy": "accuracy", "gini": gini_scorer},
+        refit=most_concise(0.02),
+        cv=3,
+    )
+    expected = search.fit(X, y).best_params_
+    with joblib.parallel_config("dask", scatter=[X, y]):
+        assert search.fit(X, y).best_params_ == expected

@@ -1,0 +1,83 @@
+"""Explanations of Dask collections are lazy, and their summaries are reduced block by block."""
+
+import dask.array as da
+import dask.dataframe as dd
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.sparse import issparse
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from sklearn_advex import AdversarialLogisticRegression, AttributionTransformer, explain
+from sklearn_advex.metrics import feature_value_impact
+from sklearn_advex.model_selection import gini_scorer, make_gini_scorer
+from tests.dask.conftest import as_array, as_csr, as_frame, rows_of
+
+CONTAINERS = [as_array, as_csr, as_frame]
+
+
+def values_of(computed):
+    return computed.toarray() if issparse(computed) else np.asarray(computed)
+
+
+@pytest.fixture(params=CONTAINERS, ids=lambda make: make.__name__)
+def explained(request):
+    """A model, rows in a Dask collection and in memory, and labels of both kinds."""
+    X, y, weights = rows_of()
+    rows, labels, lazy_weights = request.param(X, y, weights, 5)
+    model = AdversarialLogisticRegression(0.05, alpha=1e-3).fit(rows, labels)
+    return model, (rows, labels, lazy_weights), (rows.compute(), y, weights)
+
+
+def test_attributions_are_like_the_rows(explained):
+    model, (rows, labels, _), (known, y, _) = explained
+    for target in ("predicted", "true"):
+        lazy = model.explain(rows, labels, target=target)
+        expected = model.explain(known, y, target=target)
+        np.testing.assert_allclose(values_of(lazy.compute()), values_of(expected), atol=1e-13)
+    if isinstance(known, pd.DataFrame):
+        assert isinstance(lazy, dd.DataFrame)
+        assert lazy.columns.tolist() == list("abcdef")
+        assert lazy.divisions == rows.divisions
+        assert lazy.compute().index.tolist() == known.index.tolist()
+    else:
+        assert isinstance(lazy, da.Array)
+        assert lazy.chunks == rows.chunks
+        assert lazy.dtype == np.float64
+    transformed = AttributionTransformer(FrozenEstimator(model)).fit(known).transform(rows)
+    expected = model.explain(known)
+    np.testing.assert_allclose(values_of(transformed.compute()), values_of(expected), atol=1e-13)
+
+
+def test_summaries_of_attributions_are_those_of_memory(explained):
+    model, lazy, known = explained
+    assert gini_scorer(model, *lazy) == pytest.approx(gini_scorer(model, *known), abs=1e-12)
+    assert gini_scorer(model, lazy[0]) == pytest.approx(gini_scorer(model, known[0]), abs=1e-12)
+    expected = feature_value_impact(model.explain(known[0]))
+    impact = feature_value_impact(model.explain(lazy[0]))
+    np.testing.assert_allclose(impact, expected, atol=1e-12)
+    assert type(impact) is type(expected)
+    if isinstance(expected, pd.Series):
+        pd.testing.assert_index_equal(impact.index, expected.index)
+
+
+def test_a_pipeline_with_texts_is_explained_by_its_columns():
+    texts = pd.DataFrame({"city": ["a", "b", "a", "c"] * 5, "size": ["s", "l", "m", "m"] * 5})
+    y = np.arange(20) % 2
+    pipeline = make_pipeline(OneHotEncoder(), LogisticRegression()).fit(texts, y)
+    lazy = explain(pipeline, dd.from_pandas(texts, npartitions=3))
+    pd.testing.assert_frame_equal(lazy.compute(), explain(pipeline, texts))
+    assert lazy.columns.tolist() == ["city", "size"]
+
+
+def test_options_that_need_all_rows_name_themselves():
+    X, y, weights = rows_of()
+    model = make_pipeline(StandardScaler(), AdversarialLogisticRegression()).fit(X, y)
+    rows = as_array(X, y, weights, 3)[0]
+    with pytest.raises(ValueError, match="return_completeness=True is not available"):
+        explain(model, rows, return_completeness=True)
+    with pytest.raises(ValueError, match="set max_samples=None"):
+        make_gini_scorer(max_samples=10)(model, rows)

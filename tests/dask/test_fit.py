@@ -1,0 +1,317 @@
+"""Models of Dask collections are those of the same rows in memory."""
+
+import pickle
+import subprocess
+import sys
+import warnings
+
+import dask
+import dask.array as da
+import dask.dataframe as dd
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+
+from sklearn_advex import (
+    AdversarialLinearClassifier,
+    AdversarialLogisticRegression,
+    alpha_max,
+    epsilon_grid,
+    epsilon_max,
+    epsilon_path,
+)
+from tests.dask.conftest import as_array, as_csr, as_frame, rows_of
+from tests.linear_model.conftest import LOGISTIC_REGRESSIONS
+
+ESTIMATORS = LOGISTIC_REGRESSIONS | {
+    "softplus hinge": AdversarialLinearClassifier("softplus_hinge", epsilon=0.1, alpha=1e-3),
+    "class weights": AdversarialLogisticRegression(0.1, class_weight={0: 3.0, 1: 1.0, 2: 2.0}),
+}
+
+
+def assert_same_model(model, expected):
+    np.testing.assert_allclose(model.coef_, expected.coef_, atol=1e-8)
+    np.testing.assert_allclose(model.intercept_, expected.intercept_, atol=1e-8)
+    np.testing.assert_array_equal(model.coef_ == 0, expected.coef_ == 0)
+    np.testing.assert_array_equal(model.classes_, expected.classes_)
+    np.testing.assert_allclose(model.objective_, expected.objective_, rtol=1e-12)
+    np.testing.assert_allclose(model.dual_gap_, expected.dual_gap_, atol=1e-9)
+    np.testing.assert_allclose(model.feature_means_, expected.feature_means_, atol=1e-12)
+    assert (model.kkt_residual_ <= np.maximum(model.tol, 1.01 * expected.kkt_residual_)).all()
+    for name in ("coef_", "intercept_", "epsilon_", "classes_", "feature_means_"):
+        fitted = getattr(model, name)
+        assert type(fitted) is np.ndarray
+        assert fitted.dtype == getattr(expected, name).dtype
+
+
+@pytest.mark.parametrize("n_blocks", [1, 3, 17])
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_every_estimator_has_the_model_of_memory(name, n_classes, n_blocks):
+    rows = rows_of(n_classes)
+    expected = clone(ESTIMATORS[name]).fit(*rows)
+    model = clone(ESTIMATORS[name]).fit(*as_array(*rows, n_blocks))
+    assert_same_model(model, expected)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64, np.bool_])
+def test_every_container_has_the_model_of_memory(container, dtype):
+    X, y, weights = rows_of()
+    X = (10 * X).astype(dtype)
+    labels = np.where(y == 1, "yes", "no").astype(object)
+    expected = AdversarialLogisticRegression(0.05, alpha=1e-3).fit(X, labels, weights)
+    model = clone(expected).fit(*container(X, labels, weights, 7))
+    assert_same_model(model, expected)
+
+
+def test_columns_of_one_parquet_data_set_stay_together(parquet):
+    frame, table = parquet
+    assert table["y"].optimize().npartitions < table.npartitions
+    expected = AdversarialLogisticRegression(0.05).fit(
+        frame[list("abcdef")], frame["y"], frame["weight"]
+    )
+    X = table.drop(columns=["y", "weight"])
+    model = clone(expected).fit(X, table["y"], table["weight"])
+    assert_same_model(model, expected)
+    assert model.feature_names_in_.tolist() == list("abcdef")
+    by_name = {"a": 0.05, "b": 0.05, "c": 0.05, "d": 0.05, "e": 0.05, "f": 0.05}
+    named = AdversarialLogisticRegression(by_name).fit(X, table["y"], table["weight"])
+    np.testing.assert_array_equal(named.coef_, model.coef_)
+    in_memory = clone(expected).fit(X, frame["y"], frame["weight"])
+    np.testing.assert_allclose(in_memory.coef_, expected.coef_, atol=1e-8)
+
+
+def test_series_of_other_partitions_are_matched_by_their_index():
+    X, y, _ = rows_of()
+    expected = AdversarialLogisticRegression().fit(X, y)
+    tables = dd.from_pandas(pd.DataFrame(X), npartitions=5)
+    model = clone(expected).fit(tables, dd.from_pandas(pd.Series(y), npartitions=3))
+    assert_same_model(model, expected)
+
+
+def test_labels_in_memory_and_arrays_of_other_chunks_are_cut_like_the_rows():
+    X, y, weights = rows_of()
+    expected = AdversarialLogisticRegression().fit(X, y, weights)
+    rows = da.from_array(X, chunks=(70, 4))
+    model = clone(expected).fit(rows, y, da.from_array(weights, chunks=31))
+    assert_same_model(model, expected)
+
+
+def test_blocks_of_one_class_are_no_obstacle():
+    X, y, weights = rows_of()
+    order = np.argsort(y, kind="stable")
+    X, y, weights = X[order], y[order], weights[order]
+    expected = AdversarialLogisticRegression().fit(X, y, weights)
+    model = clone(expected).fit(da.from_array(X, chunks=(25, -1)), y, weights)
+    assert_same_model(model, expected)
+
+
+def warnings_of(fit):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fit()
+    return [(str(w.message), w.category, w.filename) for w in caught]
+
+
+@pytest.mark.parametrize(
+    ("estimator", "category"),
+    [
+        (AdversarialLogisticRegression(0.01, alpha=0.0), ConvergenceWarning),
+        (AdversarialLogisticRegression(50.0), UserWarning),
+        (AdversarialLogisticRegression(0.0, max_iter=1), ConvergenceWarning),
+    ],
+    ids=["separable", "no feature", "too few steps"],
+)
+def test_the_warnings_are_those_of_memory(estimator, category):
+    X = np.array([[0.0, 1.0], [1.0, 5.0], [2.0, 0.5], [3.0, 3.5]])
+    y = np.array([0, 0, 1, 1])
+    (expected,) = warnings_of(lambda: clone(estimator).fit(X, y))
+    (found,) = warnings_of(lambda: clone(estimator).fit(da.from_array(X, chunks=(2, 2)), y))
+    assert found == expected
+    assert found[1] is category
+
+
+def test_warm_starts_go_on_from_the_model():
+    X, y, weights = as_array(*rows_of(), 3)
+    model = AdversarialLogisticRegression(0.1, warm_start=True).fit(X, y, weights)
+    first = model.coef_
+    model.fit(X, y, weights)
+    assert model.n_iter_.max() <= 1
+    np.testing.assert_allclose(model.coef_, first, atol=1e-8)
+
+
+def test_functions_of_the_data_say_what_they_say_in_memory():
+    for n_classes in (2, 3):
+        rows = rows_of(n_classes)
+        X, y, weights = as_array(*rows, 5)
+        limit = epsilon_max(X, y, weights)
+        assert limit == pytest.approx(epsilon_max(*rows), rel=1e-12)
+        assert alpha_max(X, y, 0.5, weights) == pytest.approx(alpha_max(*rows[:2], 0.5, rows[2]))
+        grid = epsilon_grid(X, y, 4, sample_weight=weights)
+        np.testing.assert_allclose(grid, epsilon_grid(*rows[:2], 4, sample_weight=rows[2]))
+        path = epsilon_path(X, y, epsilons=5, sample_weight=weights)
+        expected = epsilon_path(*rows[:2], epsilons=5, sample_weight=rows[2])
+        np.testing.assert_allclose(path.coefs, expected.coefs, atol=1e-8)
+        np.testing.assert_allclose(path.intercepts, expected.intercepts, atol=1e-8)
+        assert type(path.coefs) is np.ndarray
+
+
+def test_what_travels_does_not_grow_with_the_rows(monkeypatch):
+    def largest_transfer(n_rows):
+        sizes, compute = [], dask.compute
+
+        def spy(*collections):
+            found = compute(*collections)
+            sizes.append(len(pickle.dumps(found)))
+            return found
+
+        with monkeypatch.context() as patch:
+            patch.setattr(dask, "compute", spy)
+            AdversarialLogisticRegression().fit(*as_array(*rows_of(n_rows=n_rows), 3))
+        assert len(sizes) > 5
+        return max(sizes)
+
+    assert largest_transfer(30_000) == pytest.approx(largest_transfer(300), abs=100)
+
+
+def test_passes_over_the_data_are_counted():
+    X, y, weights = rows_of()
+    reads = []
+
+    def read(block):
+        reads.append(block.shape[0])
+        return block
+
+    blocks = da.from_array(X, chunks=(100, -1)).map_blocks(read, meta=X[:0])
+    reads.clear()
+    model = AdversarialLogisticRegression().fit(blocks, y, weights)
+    assert len(reads) == 3 * model.n_passes_
+    assert model.n_passes_ <= 3 * model.n_iter_.max() + 3
+    assert AdversarialLogisticRegression().fit(X, y).n_passes_ == 0
+
+
+def test_a_support_of_100_takes_at_most_25_passes():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((20_000, 200))
+    y = (X[:, :100] @ rng.standard_normal(100) + 3 * rng.logistic(size=20_000) > 0).astype(int)
+    model = AdversarialLogisticRegression(0.02).fit(da.from_array(X, chunks=(5000, -1)), y)
+    assert 90 <= model.support_[0].size <= 110
+    assert model.n_passes_ <= 25
+
+
+def test_a_fitted_model_needs_no_dask():
+    X, y, weights = rows_of()
+    model = AdversarialLogisticRegression().fit(*as_frame(X, y, weights, 3))
+    script = (
+        "import pickle, sys, numpy as np\n"
+        "sys.modules['dask'] = None\n"
+        f"model = pickle.loads({pickle.dumps(model)!r})\n"
+        "from sklearn_advex import AdversarialLogisticRegression\n"
+        "import warnings; warnings.simplefilter('ignore')\n"
+        f"X = np.array({X[:20].tolist()})\n"
+        "print(*model.decision_function(X))\n"
+        "AdversarialLogisticRegression().fit(X, X[:, 0] > 0)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0, run.stderr
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = model.decision_function(X[:20])
+    np.testing.assert_allclose(np.array(run.stdout.split(), dtype=float), expected, rtol=1e-12)
+
+
+# --- what cannot be trained on
+
+
+def table_with(**columns):
+    X, y, _ = rows_of()
+    frame = pd.DataFrame(X, columns=list("abcdef")).assign(**columns)
+    return dd.from_pandas(frame, npartitions=4), y
+
+
+def test_missing_and_infinite_values_name_their_columns():
+    b = rows_of()[0][:, 1]
+    for value, what in ((np.nan, "NaN"), (np.inf, "infinity")):
+        bad = np.where(np.arange(b.size) == 200, value, b)
+        with pytest.raises(ValueError, match=rf"{what} in the columns \['b', 'e'\]\. .*rows"):
+            AdversarialLogisticRegression().fit(*table_with(b=bad, e=bad))
+    X, y, weights = rows_of()
+    X[17, 2] = np.nan
+    for make in (as_array, as_csr):
+        with pytest.raises(ValueError, match=r"NaN in the columns \[2\]"):
+            AdversarialLogisticRegression().fit(*make(X, y, weights, 4))
+
+
+def test_columns_that_are_not_numbers_are_named_before_any_pass():
+    texts = pd.Categorical(np.where(rows_of()[1] == 1, "u", "v"))
+    with pytest.raises(ValueError, match=r"not numbers: \['c', 'f'\].*Encode them"):
+        AdversarialLogisticRegression().fit(*table_with(c=texts, f=texts.astype(object)))
+    X, y, _ = rows_of()
+    with pytest.raises(ValueError, match=r"astype\(float\)"):
+        AdversarialLogisticRegression().fit(da.from_array(X.astype(object), chunks=(100, -1)), y)
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (np.zeros(300, dtype=int), "one class only"),
+        (np.linspace(0, 1, 300), "continuous"),
+        (np.where(np.arange(300) == 9, np.nan, np.arange(300) % 2), "missing labels"),
+        (np.array(["a", "b", None], dtype=object)[np.arange(300) % 3], "missing labels"),
+        (np.arange(299) % 2, "X has 300 rows but y has 299"),
+    ],
+    ids=["one class", "numbers", "NaN", "None", "length"],
+)
+def test_labels_that_are_none_are_refused(y, message):
+    X = da.from_array(rows_of()[0], chunks=(100, -1))
+    with pytest.raises(ValueError, match=message):
+        AdversarialLogisticRegression().fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (np.full(300, -1.0), "Negative values"),
+        (np.zeros(300), "at least one non-zero"),
+        (np.full(300, np.nan), "NaN"),
+        ((rows_of()[1] == 0).astype(float), "has any weight"),
+    ],
+    ids=["negative", "zero", "NaN", "class without weight"],
+)
+def test_weights_that_are_none_are_refused(weights, message):
+    X, y, _ = rows_of()
+    with pytest.raises(ValueError, match=message):
+        AdversarialLogisticRegression().fit(da.from_array(X, chunks=(100, -1)), y, weights)
+
+
+def test_blocks_that_do_not_match_are_refused():
+    X, y, weights = rows_of()
+    table, _, _ = as_frame(X, y, weights, 4)
+    labels = as_frame(X, y, weights, 3)[1]
+    with pytest.raises(ValueError, match="X has 4, y has 3"):
+        AdversarialLogisticRegression().fit(table, labels)
+    shifted = dd.from_delayed([dask.delayed(pd.Series(y[:75]))] * 4, meta=pd.Series(y[:0]))
+    with pytest.raises(ValueError, match=r"Block \d of X has \d+ rows but that of y has 75"):
+        AdversarialLogisticRegression().fit(table, shifted)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"loss": "hinge"}, {"norm": "l2"}, {"solver": "interior-point"}, {"max_features": 2}],
+    ids=str,
+)
+def test_options_that_need_memory_name_themselves_and_the_remedy(options):
+    (name,) = options
+    X, y, _ = as_array(*rows_of(), 3)
+    with pytest.raises(ValueError, match=rf"{name}=.*set {name}=.*X\.compute\(\)"):
+        AdversarialLinearClassifier(**options).fit(X, y)
+
+
+def test_rows_in_memory_do_not_go_with_collections():
+    X, y, weights = rows_of()
+    with pytest.raises(TypeError, match=r"y is a Dask collection.*y\.compute\(\)"):
+        AdversarialLogisticRegression().fit(X, da.from_array(y))
+    with pytest.raises(TypeError, match=r"sample_weight\.compute\(\)"):
+        epsilon_max(X, y, da.from_array(weights))
