@@ -10,7 +10,7 @@ PIP_INSTALL = $(PY) -m pip install --quiet --disable-pip-version-check --constra
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-interop lint docs bench bench-linear bench-targets \
-	bench-network bench-regressions paper-tabular paper-images clean
+	bench-network bench-frontier bench-regressions paper-tabular paper-images clean
 .DELETE_ON_ERROR:
 
 help: ## show this list
@@ -45,6 +45,9 @@ bench-targets: $(VENV)/installed-bench ## the linear solver against targets of i
 bench-network: $(VENV)/installed-rivals ## training and attacks of networks against rivals
 	TQDM_DISABLE=1 $(PY) benchmarks/bench_network.py $(ARGS)
 
+bench-frontier: $(VENV)/installed-rivals ## models of few features against rivals; ARGS=--quick
+	TQDM_DISABLE=1 $(PY) -m benchmarks.frontier $(ARGS)
+
 bench-regressions: $(VENV)/installed-bench ## times to compare between commits
 	OPENBLAS_NUM_THREADS=1 $(PY) -m pytest benchmarks/regressions \
 		--benchmark-storage=benchmarks/regressions/output \
@@ -69,7 +72,7 @@ $(VENV)/created:
 # Without what they declare to need: torchattacks asks for torchvision, which it does not import, and
 # for a release of requests that is years old.
 $(VENV)/installed-rivals: $(VENV)/installed-bench
-	$(PIP_INSTALL) --no-deps torchattacks adversarial-robustness-toolbox six
+	$(PIP_INSTALL) --no-deps torchattacks adversarial-robustness-toolbox six fastsparsegams
 	touch $@
 
 # The build runs without isolation so that the constraints hold for setuptools too.
