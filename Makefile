@@ -10,7 +10,7 @@ PIP_INSTALL = $(PY) -m pip install --quiet --disable-pip-version-check --constra
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-interop lint docs bench bench-linear bench-targets \
-	bench-network bench-certified bench-regressions paper-tabular paper-images clean
+	bench-network bench-certified bench-frontier bench-regressions paper-tabular paper-images clean
 .DELETE_ON_ERROR:
 
 help: ## show this list
@@ -49,6 +49,9 @@ bench-certified: $(VENV)/installed-bench ## networks with certificates on tables
 	$(PY) -m benchmarks.certified.tabular
 	$(PY) -m benchmarks.certified.mnist
 
+bench-frontier: $(VENV)/installed-rivals ## models of few features against rivals; ARGS=--quick
+	TQDM_DISABLE=1 $(PY) -m benchmarks.frontier $(ARGS)
+
 bench-regressions: $(VENV)/installed-bench ## times to compare between commits
 	OPENBLAS_NUM_THREADS=1 $(PY) -m pytest benchmarks/regressions \
 		--benchmark-storage=benchmarks/regressions/output \
@@ -73,7 +76,7 @@ $(VENV)/created:
 # Without what they declare to need: torchattacks asks for torchvision, which it does not import, and
 # for a release of requests that is years old.
 $(VENV)/installed-rivals: $(VENV)/installed-bench
-	$(PIP_INSTALL) --no-deps torchattacks adversarial-robustness-toolbox six
+	$(PIP_INSTALL) --no-deps torchattacks adversarial-robustness-toolbox six fastsparsegams
 	touch $@
 
 # The build runs without isolation so that the constraints hold for setuptools too.

@@ -17,6 +17,7 @@ DATA = {
     "plot_explain_one_prediction": None,
     "plot_mnist_cnn": "mnist_784",
     "plot_mushroom_original_columns": "mushroom",
+    "plot_three_columns": "mushroom",
 }
 
 

@@ -1,6 +1,6 @@
 """Processor time and values of paths over numbers of features, against abess where it takes part.
 
-Run it with ``python -m benchmarks.best_subset.speed``; it needs ``pip install abess==0.4.11``.
+Run it with ``python -m benchmarks.best_subset.speed``; it needs abess, of the extra `bench`.
 """
 
 import argparse
