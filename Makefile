@@ -10,7 +10,7 @@ PIP_INSTALL = $(PY) -m pip install --quiet --disable-pip-version-check --constra
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-interop lint docs bench bench-linear bench-targets \
-	bench-network bench-regressions paper-tabular paper-images clean
+	bench-network bench-certified bench-regressions paper-tabular paper-images clean
 .DELETE_ON_ERROR:
 
 help: ## show this list
@@ -44,6 +44,10 @@ bench-targets: $(VENV)/installed-bench ## the linear solver against targets of i
 
 bench-network: $(VENV)/installed-rivals ## training and attacks of networks against rivals
 	TQDM_DISABLE=1 $(PY) benchmarks/bench_network.py $(ARGS)
+
+bench-certified: $(VENV)/installed-bench ## networks with certificates on tables and MNIST, resumable
+	$(PY) -m benchmarks.certified.tabular
+	$(PY) -m benchmarks.certified.mnist
 
 bench-regressions: $(VENV)/installed-bench ## times to compare between commits
 	OPENBLAS_NUM_THREADS=1 $(PY) -m pytest benchmarks/regressions \

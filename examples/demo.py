@@ -2,8 +2,9 @@
 
 Natural (n), l1-regularized (l) and adversarially trained (a) logistic regression on the breast
 cancer data that ships with scikit-learn, then a grid search that picks the most concise model whose
-accuracy is still good enough. Prints a table and the explanation of one prediction, and draws two
-figures in examples/output/. Needs no network.
+accuracy is still good enough. On these data an l1 penalty alone does as well as the adversary; the
+example of the mushrooms has data where it does not. Prints a table and the explanation of one
+prediction, and draws two figures in examples/output/. Needs no network.
 """
 
 from pathlib import Path
@@ -132,6 +133,8 @@ def main():
     print(f"Breast cancer: {len(X_train)} tumours to learn from, {len(X_test)} to test on,")
     print("adversary of 0.1 standard deviations per feature.\n")
     print(compare(models, X_test, y_test).to_string(float_format="{:.3f}".format), "\n")
+    print("On these data an l1 penalty is enough: as few features, and as robust a model.")
+    print("examples/plot_mushroom_original_columns.py has data where the adversary pays.\n")
     malignant = y_test == "malignant"
     print_explanation(models, X_test[malignant], y_test[malignant])
 

@@ -14,8 +14,8 @@ described by 57 frequencies of words and characters.
 # The range worth searching
 # -------------------------
 # From `epsilon_max` on, no feature is worth using. :func:`~sklearn_advex.epsilon_grid` spreads
-# values below that bound, so nobody has to guess the scale. For each of them a weak l1 penalty is
-# tried as well.
+# values below that bound, so that the scale need not be guessed. For each of them a weak l1 penalty
+# is tried as well.
 
 import matplotlib.pyplot as plt
 from sklearn.datasets import fetch_openml

@@ -20,6 +20,7 @@ __all__ = [
     "AdversarialLinearClassifier",
     "AdversarialLogisticRegression",
     "AdversarialLogisticRegressionCV",
+    "AdversarialMLPClassifier",
     "AdversarialNetClassifier",
     "AttributionTransformer",
     "MaxColumnsClassifier",
@@ -32,7 +33,11 @@ __all__ = [
     "feature_path",
 ]
 
-_NETWORKS = {"AdversarialCNNClassifier", "AdversarialNetClassifier"}
+_NETWORKS = {
+    "AdversarialCNNClassifier",
+    "AdversarialMLPClassifier",
+    "AdversarialNetClassifier",
+}
 
 
 def __getattr__(name):

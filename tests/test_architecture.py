@@ -13,7 +13,7 @@ import sklearn_advex
 ROOT = Path(sklearn_advex.__file__).parent
 PACKAGE = "sklearn_advex"
 SHARED = "_utils"
-TORCH_ROOMS = {"_input_gradients", "neural_network"}
+TORCH_SUBPACKAGES = {"_input_gradients", "neural_network"}
 TORCH_BACKEND = f"{PACKAGE}.attribution._torch"
 SKLEARN_COMPAT = f"{PACKAGE}._utils._sklearn_compat"
 
@@ -23,30 +23,30 @@ LAYERS = (
     {"linear_model", "neural_network"},
     {"model_selection", "plotting", "report"},
 )
-LAYER_OF = {room: depth for depth, rooms in enumerate(LAYERS) for room in rooms}
+LAYER_OF = {part: depth for depth, parts in enumerate(LAYERS) for part in parts}
 
 
-def room_of(name):
-    """The first component below the package, or None for the package itself."""
+def part_of(name):
+    """The subpackage or top module of a dotted name, or None for the package itself."""
     return name.split(".")[1] if "." in name else None
 
 
 def violation(importer, target, in_function):
     """Why the module `importer` must not import the dotted name `target`, or None if it may."""
-    room = room_of(importer)
+    part = part_of(importer)
     top = target.split(".")[0]
     if top == PACKAGE:
-        return layer_violation(room, room_of(target))
+        return layer_violation(part, part_of(target))
     is_torch_backend = f"{importer}.".startswith(f"{TORCH_BACKEND}.")
-    if top == "torch" and room not in TORCH_ROOMS and not is_torch_backend:
+    if top == "torch" and part not in TORCH_SUBPACKAGES and not is_torch_backend:
         return "torch belongs to _input_gradients, neural_network and attribution._torch"
-    if top == "skorch" and room != "neural_network":
+    if top == "skorch" and part != "neural_network":
         return "skorch belongs to neural_network"
     if top == "captum" and not is_torch_backend:
         return "captum belongs to attribution._torch"
     if top in {"dask", "distributed"} and not is_for_dask(importer, in_function):
         return "dask belongs inside functions that were given a collection"
-    if top == "matplotlib" and (room != "plotting" or not in_function):
+    if top == "matplotlib" and (part != "plotting" or not in_function):
         return "matplotlib belongs inside the functions of plotting"
     if top == "sklearn" and importer != SKLEARN_COMPAT:
         private = [p for p in target.split(".") if p.startswith("_") and not p.endswith("__")]
@@ -57,20 +57,20 @@ def violation(importer, target, in_function):
 
 def is_for_dask(importer, in_function):
     """Whether a module is loaded only for those who bring a Dask collection."""
-    rooms = (f"{PACKAGE}.linear_model._dask", f"{PACKAGE}._utils._dask_blocks")
-    return in_function or f"{importer}.".startswith(tuple(f"{room}." for room in rooms))
+    parts = (f"{PACKAGE}.linear_model._dask", f"{PACKAGE}._utils._dask_blocks")
+    return in_function or f"{importer}.".startswith(tuple(f"{part}." for part in parts))
 
 
-def layer_violation(room, target_room):
-    """Why a module of `room` must not import from `target_room`, or None if it may."""
-    if room is None or room == target_room:
+def layer_violation(part, target_part):
+    """Why a module of `part` must not import from `target_part`, or None if it may."""
+    if part is None or part == target_part:
         return None
-    if room not in LAYER_OF:
-        return f"{room} has no layer"
-    if target_room not in LAYER_OF:
+    if part not in LAYER_OF:
+        return f"{part} has no layer"
+    if target_part not in LAYER_OF:
         return "the package root and what it exports lie above every layer"
-    if target_room != SHARED and LAYER_OF[target_room] >= LAYER_OF[room]:
-        return f"{target_room} does not lie below {room}"
+    if target_part != SHARED and LAYER_OF[target_part] >= LAYER_OF[part]:
+        return f"{target_part} does not lie below {part}"
     return None
 
 
@@ -177,6 +177,32 @@ def test_the_rule_turns_red(importer, source, reason):
     assert reason in message
 
 
+#: Folders of the linear core, each of which imports from itself and those before it alone.
+LINEAR_CORE = ("_objective", "_solvers", "_best_subset")
+
+
+@pytest.mark.parametrize("folder", LINEAR_CORE)
+def test_the_linear_core_is_built_from_the_bottom_up(folder):
+    prefix = f"{PACKAGE}.linear_model."
+    allowed = LINEAR_CORE[: LINEAR_CORE.index(folder) + 1]
+    for path in sorted((ROOT / "linear_model" / folder).glob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for target, line, _ in imports(tree, f"{prefix}{folder}.{path.stem}", False):
+            if target.startswith(prefix):
+                assert target.removeprefix(prefix).split(".")[0] in allowed, f"{path}:{line}"
+
+
+def test_nothing_asks_the_linear_core_what_it_is():
+    """Abilities are declared: no `hasattr` or `isinstance` on a component."""
+    for folder in LINEAR_CORE:
+        for path in sorted((ROOT / "linear_model" / folder).glob("*.py")):
+            calls = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            names = {
+                node.func.id for node in calls if isinstance(getattr(node, "func", 0), ast.Name)
+            }
+            assert names.isdisjoint({"hasattr", "isinstance"}), path
+
+
 def test_relative_imports_of_a_package_start_at_the_package():
     source = "from ._scorers import gini_scorer\nfrom ..plotting import plot"
     (message,) = violations(f"{PACKAGE}.model_selection", source, is_package=True)
@@ -184,8 +210,8 @@ def test_relative_imports_of_a_package_start_at_the_package():
 
 
 def light_modules():
-    rooms = [module.name for module in pkgutil.iter_modules(sklearn_advex.__path__)]
-    public = [f"{PACKAGE}.{room}" for room in rooms if not room.startswith("_")]
+    parts = [module.name for module in pkgutil.iter_modules(sklearn_advex.__path__)]
+    public = [f"{PACKAGE}.{part}" for part in parts if not part.startswith("_")]
     return [PACKAGE, *(name for name in public if name != f"{PACKAGE}.neural_network")]
 
 

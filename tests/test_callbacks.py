@@ -93,10 +93,10 @@ def test_a_progress_bar_nests_in_a_search(capsys, monkeypatch):
 
 def test_a_progress_bar_of_a_cross_validated_fit_in_processes(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
-    model = AdversarialLogisticRegressionCV([0.1, 0.3], cv=2, n_jobs=2)
+    model = AdversarialLogisticRegressionCV([0.1, 0.3], cv=3, n_jobs=2)
     model.set_callbacks(ProgressBar()).fit(X, Y > 1)
     shown = capsys.readouterr().out
-    assert shown.count("AdversarialLogisticRegressionCV - path") == 2 + 1
+    assert shown.count("AdversarialLogisticRegressionCV - path") == 3 + 1
 
 
 def test_a_monitor_can_score_the_fitted_model():

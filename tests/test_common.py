@@ -9,6 +9,7 @@ from sklearn_advex import (
     AdversarialLinearClassifier,
     AdversarialLogisticRegression,
     AdversarialLogisticRegressionCV,
+    AdversarialMLPClassifier,
     AdversarialNetClassifier,
     MaxColumnsClassifier,
 )
@@ -39,6 +40,7 @@ ESTIMATORS = [
     AdversarialLogisticRegressionCV(epsilons=[0.01, 0.1], cv=2),
     AdversarialLogisticRegressionCV(epsilons=[0.01], cv=2, max_features=[1, 3]),
     MaxColumnsClassifier(AdversarialLogisticRegression(), max_columns=2),
+    AdversarialMLPClassifier(max_epochs=30),
     AdversarialNetClassifier(multilayer_perceptron, **NETWORK),
     AdversarialCNNClassifier(small_conv_net, input_shape=(1, 1, -1), **NETWORK),
 ]
@@ -56,7 +58,18 @@ EXPECTED_FAILURES_OF_NETWORKS = {
 }
 
 
+EXPECTED_FAILURES_OF_MLP = {
+    name: EXPECTED_FAILURES_OF_NETWORKS[name]
+    for name in (
+        "check_sample_weight_equivalence_on_dense_data",
+        "check_methods_subset_invariance",
+    )
+}
+
+
 def expected_failures(estimator):
+    if isinstance(estimator, AdversarialMLPClassifier):
+        return EXPECTED_FAILURES_OF_MLP
     is_network = isinstance(estimator, AdversarialNetClassifier | AdversarialCNNClassifier)
     return EXPECTED_FAILURES_OF_NETWORKS if is_network else {}
 

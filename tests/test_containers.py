@@ -163,14 +163,17 @@ def test_sparse_booleans_are_numbers(frame, y):
     np.testing.assert_allclose(background.to_numpy(), expected.to_numpy())
 
 
-def test_a_series_of_texts_gets_names(y):
+def test_texts_get_names():
     texts = pd.Series(["good film", "bad film", "good", "bad day"], index=list("abcd"))
     model = make_pipeline(CountVectorizer(), AdversarialLogisticRegression(0.01))
     attributions = explain(model.fit(texts, [1, 0, 1, 0]), texts)
     assert attributions.columns.tolist() == ["bad", "day", "film", "good"]
     assert attributions.index.tolist() == list("abcd")
     assert is_sparse(attributions)
-    assert sparse.issparse(explain(model, texts.tolist()))
+    of_list = explain(model, texts.tolist())
+    pd.testing.assert_frame_equal(of_list, attributions.reset_index(drop=True))
+    of_array = explain(model, texts.to_numpy())
+    pd.testing.assert_frame_equal(of_array, of_list)
 
 
 @pytest.fixture(scope="module")
@@ -248,3 +251,14 @@ def test_values_in_containers_that_cannot_hold_them():
     assert frame_like([[1.0], [2.0]], values) is values
     assert not is_frame(values)
     assert column_names(matrix) is None
+
+
+@pytest.mark.parametrize("name", ["pandas", "polars", "pyarrow"])
+def test_dates_are_no_numbers(name, frame, y):
+    model = AdversarialLogisticRegression(0.1).fit(numbers(frame), y)
+    days = pd.date_range("2020", periods=len(frame), tz="UTC" if name == "pandas" else None)
+    X = CONTAINERS[name](pd.DataFrame({"size": frame["size"], "weight": days}))
+    with pytest.raises(TypeError, match="columns of dates or durations: 'weight'"):
+        explain(model, X)
+    with pytest.raises(TypeError, match="columns of dates or durations: 'size'"):
+        explain(model, pd.DataFrame({"size": days - days[0], "weight": frame["weight"]}))

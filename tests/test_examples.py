@@ -10,6 +10,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 # The data set of OpenML that an example reads, if it reads one.
 DATA = {
+    "plot_certified_network": "spambase",
     "plot_choose_epsilon": "spambase",
     "plot_cluster_explanations": "spambase",
     "plot_digits_cnn": None,

@@ -45,8 +45,8 @@ def mnist_report(openml):
         "random_state": 0,
     }
     models = {
-        "n": AdversarialCNNClassifier(attack=None, max_epochs=3, **shared),
-        "l": AdversarialCNNClassifier(attack=None, alpha=2e-4, max_epochs=3, **shared),
+        "n": AdversarialCNNClassifier(training=None, max_epochs=3, **shared),
+        "l": AdversarialCNNClassifier(training=None, alpha=2e-4, max_epochs=3, **shared),
         "a": AdversarialCNNClassifier(
             epsilon=0.3,
             attack_steps=3,

@@ -87,7 +87,7 @@ def by_case(results):
 
 
 def conditions(results):
-    """Machine, versions, and the check that nobody found less than what we call the minimum."""
+    """Format machine, versions, and the check that no solver is below the reference minimum."""
     with open("/proc/cpuinfo") as file:
         names = [line.split(":")[1].strip() for line in file if line.startswith("model name")]
     with open("/proc/meminfo") as file:

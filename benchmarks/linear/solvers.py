@@ -18,7 +18,7 @@ UNLIMITED = 10**6
 
 @dataclass
 class Solver:
-    """A way to solve problems, and the loosest accuracy that it is asked for."""
+    """A solver, and the loosest tolerance that it is run with."""
 
     name: str
     solve: Callable[[Problem, float], np.ndarray]

@@ -99,10 +99,10 @@ class Setting:
 
     def untrained(self, schedule):
         """Make the model."""
-        options = schedule.natural | {"attack": None}
+        options = schedule.natural | {"training": None}
         if self.epsilon:
-            attack = {"attack": "pgd", "epsilon": self.epsilon}
-            options |= attack | schedule.adversarial(self.epsilon)
+            adversary = {"training": "pgd", "epsilon": self.epsilon}
+            options |= adversary | schedule.adversarial(self.epsilon)
         alpha = self.lambda_ / ROWS_OF_A_SUM
         return AdversarialCNNClassifier(alpha=alpha, **options, random_state=0, verbose=1)
 

@@ -43,7 +43,7 @@ def trained_as_in_the_paper(epsilon, alpha, seed):
     return AdversarialNetClassifier(
         linear_module,
         epsilon=epsilon,
-        attack="fgsm" if epsilon else None,
+        training="fgsm" if epsilon else None,
         attack_step_size=epsilon or "auto",
         random_start=False,
         clip=None,

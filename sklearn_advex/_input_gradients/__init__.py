@@ -1,4 +1,4 @@
-"""Networks made fast where their gradients with respect to the input are what is wanted."""
+"""Networks rearranged so that gradients with respect to their input are computed faster."""
 
 from sklearn_advex._input_gradients._network import input_gradient_network
 

@@ -47,7 +47,7 @@ def input_gradient_network(module, dtype=None):
 
 
 def _plain_layers(module):
-    """The layers of a sequence one after the other; None if the module is more than that."""
+    """The layers of a (nested) nn.Sequential in their order; None for any other module."""
     has_hooks = any(vars(part).get(hooks) for part in module.modules() for hooks in _HOOKS)
     if has_hooks or not _is_sequence(module):
         return None
@@ -60,7 +60,7 @@ def _is_sequence(module):
 
 
 def _rectified_last(layers):
-    """Take max-pools before ReLUs, which gives the same since both are monotonic."""
+    """Move each max-pool before its ReLU: they commute, since ReLU is increasing."""
     layers = list(layers)
     for first in range(len(layers) - 1):
         pair = layers[first : first + 2]

@@ -54,10 +54,17 @@ def label_positions(y, classes, X):
     Raises
     ------
     ValueError
-        If there are not as many labels as rows, or texts are compared with numbers.
+        If there are not as many labels as rows, a label is missing, or texts are compared with
+        numbers.
     """
     y = column_or_1d(y)
     check_consistent_length(X, y)
+    is_missing = _is_missing(y)
+    if is_missing.any():
+        raise ValueError(
+            f"y contains NaN or None in {is_missing.sum()} of {y.size} rows: leave out the rows"
+            " whose label is not known."
+        )
     if isinstance(classes[0], str) != isinstance(y[0], str):
         raise ValueError(
             f"y holds labels of another type than the classes {classes.tolist()} that the model was"
@@ -217,6 +224,23 @@ def check_class_totals(totals, classes):
             f"No row of the class(es) {classes[weightless].tolist()} has any weight: raise"
             " sample_weight (or class_weight) for them, or leave out their rows."
         )
+
+
+def _is_missing(y):
+    """Return which labels are NaN, None or another mark of a missing value."""
+    if y.dtype.kind == "f":
+        return np.isnan(y)
+    if y.dtype.kind != "O":
+        return np.zeros(y.shape, dtype=bool)
+    return np.array([label is None or not _equals_itself(label) for label in y], dtype=bool)
+
+
+def _equals_itself(label):
+    """Return False for NaN, and for pandas.NA, whose comparison has no truth value."""
+    try:
+        return bool(label == label)
+    except TypeError:
+        return False
 
 
 def _first_few(labels):

@@ -71,13 +71,15 @@ def frame_like(X, values, columns=None):
     Returns
     -------
     ndarray, sparse matrix or table
-        For a pandas DataFrame or Series one with its index, of sparse columns for sparse values;
-        for another table one of the same library. The values themselves for any other `X`, for
-        sparse values in libraries without sparse columns, and if names repeat where a library does
-        not allow it.
+        For a pandas DataFrame or Series a DataFrame with its index, for texts or records one
+        without, of sparse columns for sparse values. For another table one of the same library. The
+        values themselves for any other `X`, for sparse values in libraries without sparse columns,
+        and if names repeat where a library does not allow it.
     """
     if _is_pandas(X) or _is_pandas_series(X):
         return _pandas_like(X, values, columns)
+    if columns is not None and not row_shape(X):  # texts or records
+        return _pandas_frame(values, None, columns)
     if not is_frame(X) or issparse(values):
         return values
     # `X.columns` of a pyarrow table holds its data: unlike names, these cannot be hashed.
@@ -94,12 +96,18 @@ def frame_like(X, values, columns=None):
 
 def _pandas_like(X, values, columns):
     """Put values in a pandas DataFrame with the index of `X`."""
-    pandas = sys.modules["pandas"]
     if columns is None and _is_pandas(X) and X.shape[1] == values.shape[1]:
         columns = X.columns
+    return _pandas_frame(values, X.index, columns)
+
+
+def _pandas_frame(values, index, columns):
+    """Put values in a pandas DataFrame, of sparse columns for a sparse matrix."""
+    import pandas as pd  # imported here: `import sklearn_advex` must not load pandas
+
     if issparse(values):
-        return pandas.DataFrame.sparse.from_spmatrix(values, index=X.index, columns=columns)
-    return pandas.DataFrame(values, index=X.index, columns=columns, copy=False)
+        return pd.DataFrame.sparse.from_spmatrix(values, index=index, columns=columns)
+    return pd.DataFrame(values, index=index, columns=columns, copy=False)
 
 
 def named_rows(model, values):
@@ -117,11 +125,7 @@ def named_rows(model, values):
     """
     if not hasattr(model, "feature_names_in_"):
         return values
-    import pandas as pd  # imported here: `import sklearn_advex` must not load pandas
-
-    if issparse(values):
-        return pd.DataFrame.sparse.from_spmatrix(values, columns=model.feature_names_in_)
-    return pd.DataFrame(values, columns=model.feature_names_in_, copy=False)
+    return _pandas_frame(values, None, model.feature_names_in_)
 
 
 def values_of(table):
@@ -234,6 +238,31 @@ def _is_missing(column):
     """Return which entries of a narwhals Series are null or NaN."""
     is_missing = column.is_null().to_numpy()
     return is_missing | column.is_nan().to_numpy() if column.dtype.is_float() else is_missing
+
+
+def refuse_dates(X):
+    """Raise a TypeError if a table has columns of dates or durations, which are no numbers.
+
+    Parameters
+    ----------
+    X : array-like, sparse matrix or table
+    """
+    if not hasattr(X, "columns"):
+        return
+    if _is_pandas(X):
+        is_date = [getattr(dtype, "kind", "O") in "mM" for dtype in X.dtypes]
+    elif is_frame(X):
+        is_date = [
+            dtype.is_temporal() for dtype in nw.from_native(X, eager_only=True).schema.dtypes()
+        ]
+    else:
+        return
+    dates = [name for name, chosen in zip(column_names(X), is_date, strict=True) if chosen]
+    if dates:
+        raise TypeError(
+            f"X has columns of dates or durations: {', '.join(map(repr, dates[:5]))}. Turn them"
+            " into numbers first, such as days since a fixed date, or leave them out."
+        )
 
 
 def row_shape(X):

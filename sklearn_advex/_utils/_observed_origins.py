@@ -71,7 +71,7 @@ def observed_origins(transform, X, n_columns, n_rows):
                     [replace_columns(sample, other, ~chosen) for chosen in has_digit],
                 )
             )
-        except Exception:  # whatever another library raises for rows that nobody passed
+        except Exception:  # other libraries may refuse mixed rows by any error
             return None
     return _decode(ones, zeros, n_columns)
 
@@ -87,7 +87,7 @@ def _decode(ones, zeros, n_columns):
 
 def _sample(X, n_columns, n_rows):
     """Select rows without missing values, None if there are fewer than two."""
-    X = X if hasattr(X, "shape") else np.asarray(X)
+    X = X.tocsr() if issparse(X) else X if hasattr(X, "shape") else np.asarray(X)
     rows = np.flatnonzero(complete_rows(X))
     n_rows = min(n_rows, max(_FEWEST_ROWS, _MOST_NUMBERS // n_columns))
     if rows.size < 2:

@@ -108,8 +108,8 @@ def _origins_by_name(transformer, n_columns, n_outputs, path):
         return np.arange(n_columns)
     if names is None:
         raise ValueError(
-            f"{_place(transformer, path)} does not say which of its columns comes from which, for"
-            " want of a get_feature_names_out that names them after its input columns (a"
+            f"{_place(transformer, path)} does not say which of its columns comes from which: it"
+            " has no get_feature_names_out that names them after its input columns (a"
             " FunctionTransformer that keeps the columns has it with"
             " feature_names_out='one-to-one')"
         )

@@ -1,9 +1,11 @@
 """Split fitted pipelines into transformers and the model at the end."""
 
 import numpy as np
+from sklearn.feature_selection import RFE
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 from sklearn.pipeline import Pipeline
+from sklearn.semi_supervised import SelfTrainingClassifier
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_advex._utils._containers import n_rows_of
@@ -184,7 +186,8 @@ def _unwrap(model):
 
     The transformers are a pipeline without its last step and without samplers, which act in `fit`
     only. The model of the last pair is neither a pipeline nor a wrapper that is looked through: a
-    frozen estimator, a search, a classifier with another threshold.
+    frozen estimator, a search, a classifier that selects features, labels rows by itself or has
+    another threshold.
     """
     check_is_fitted(model)
     while True:
@@ -194,7 +197,10 @@ def _unwrap(model):
             model = model[-1]
         elif isinstance(model, FrozenEstimator):
             model = model.estimator
-        elif isinstance(model, _THRESHOLDS):
+        elif isinstance(model, RFE):
+            head = Pipeline([(type(model).__name__.lower(), model)])
+            model = model.estimator_
+        elif isinstance(model, (*_THRESHOLDS, SelfTrainingClassifier)):
             model = model.estimator_
         elif hasattr(model, "best_estimator_"):
             model = model.best_estimator_

@@ -4,12 +4,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import BaggingClassifier, VotingClassifier
+from sklearn.pipeline import Pipeline
 
 from sklearn_advex._utils._class_targets import label_positions
 from sklearn_advex._utils._containers import n_columns_of, values_of
+from sklearn_advex._utils._pipeline import last_step_of, transformers_of
 from sklearn_advex._utils._sklearn_compat import safe_indexing
 from sklearn_advex.attribution._backend import Attribution
+from sklearn_advex.attribution._linear_problem import LINEAR_REQUIRES
 from sklearn_advex.attribution._options import resolve_target
 
 _METHODS = ("ig", "shap", "deep_shap")
@@ -54,7 +59,76 @@ def members_of(model):
         weights = np.ones(len(used)) if model.weights is None else np.asarray(model.weights)
         weights = weights[used] / weights[used].sum()
         return [Member(*pair, None) for pair in zip(model.estimators_, weights, strict=True)]
+    if isinstance(model, CalibratedClassifierCV):
+        return _calibrated_members(model)
     return None
+
+
+def output_of_all_models(model):
+    """Return the output that can be attributed for a model of any kind.
+
+    Parameters
+    ----------
+    model : estimator
+        Fitted; it may be a pipeline.
+
+    Returns
+    -------
+    {"logit", "probability"}
+        Linear classifiers of any loss have a logit, ensembles only a probability.
+    """
+    return "logit" if members_of(last_step_of(model)) is None else "probability"
+
+
+def _calibrated_members(model):
+    """List the calibrated models of two classes by a sigmoid; None for other calibrations."""
+    if model.method != "sigmoid" or len(model.classes_) != 2:
+        return None
+    members = []
+    for part in model.calibrated_classifiers_:
+        last_step = last_step_of(part.estimator)
+        if not all(hasattr(last_step, name) for name in LINEAR_REQUIRES):
+            return None
+        calibrated = _CalibratedLinear(last_step, part.calibrators[0])
+        steps = [*transformers_of(part.estimator), ("calibrated", calibrated)]
+        members.append(Member(Pipeline(steps), 1 / len(model.calibrated_classifiers_), None))
+    return members
+
+
+class _CalibratedLinear(ClassifierMixin, BaseEstimator):
+    """A linear classifier of two classes whose score is scaled and shifted by a calibration.
+
+    Parameters
+    ----------
+    estimator : fitted estimator
+        The linear classifier.
+    calibrator : fitted calibrator
+        Its probability is ``expit(-(a_ * score + b_))``.
+    """
+
+    def __init__(self, estimator, calibrator):
+        self.estimator = estimator
+        self.calibrator = calibrator
+        self.coef_ = -calibrator.a_ * np.asarray(estimator.coef_)
+        self.intercept_ = -calibrator.a_ * np.asarray(estimator.intercept_) - calibrator.b_
+        self.classes_ = np.arange(2)
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(estimator, name):
+                setattr(self, name, getattr(estimator, name))
+
+    def fit(self, X, y):
+        """Return the model, which is fitted already."""
+        return self
+
+    def decision_function(self, X):
+        """Return the calibrated scores."""
+        scores = self.estimator.decision_function(X)
+        return -(self.calibrator.a_ * scores + self.calibrator.b_)
+
+    def predict_proba(self, X):
+        """Return the calibrated probabilities."""
+        of_second = self.calibrator.predict(self.estimator.decision_function(X))
+        return np.column_stack([1.0 - of_second, of_second])
 
 
 def attribute_ensemble(model, members, X, y, options, attribute_member):

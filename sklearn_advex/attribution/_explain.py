@@ -106,7 +106,8 @@ def explain(
         estimators with `classes_` and a torch `module_` that returns one logit per class (or one
         for two classes). A skorch classifier is one, if it is trained with a loss of logits.
         Searches, and classifiers that tune the decision threshold, are explained by the model
-        inside; the probability of bagging and soft voting by the mean over their members.
+        inside; the probability of bagging, soft voting and sigmoid calibration by the mean over
+        their members.
     X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
         The rows to explain, as `model` predicts on them; images of more dimensions where it takes
         them. Never changed.
@@ -123,8 +124,8 @@ def explain(
         function nor the softmax of its `decision_function` is refused, except for "logit".
     target : "predicted", "true" or a class label, default="predicted"
         The class whose output is explained: for each row the predicted one or the one in `y`, or
-        the same class for all rows. A class that is itself called "predicted" or "true" cannot be
-        asked for by its label: the words keep their meaning.
+        the same class for all rows. A class that is itself called "predicted" or "true" is passed
+        as a list, ``target=["true"]``: the words alone keep their meaning.
     baseline : float, "mean", array-like of shape (n_features,) or table of rows, default=0.0
         The input u that predictions are compared with, in the features' units: one number for all
         features, a row, or the feature means of the data that the model was fitted on (its
@@ -142,8 +143,10 @@ def explain(
         ``get_feature_names_out()``, or 0, 1, ... where these have none.
     n_steps : int, default=50
         Nodes of the quadrature, where an integral is taken numerically: for a softmax and for
-        networks. On MNIST images and the paper's network, attributions at 50 add up within 0.3 % of
-        the change on average and 2 % for single images; 100 nodes halve that on average.
+        networks other than multilayer perceptrons with ReLUs, whose paths are cut at their kinks
+        and integrated exactly. On MNIST images and the paper's network, attributions at 50 add up
+        within 0.3 % of the change on average and 2 % for single images; 100 nodes halve that on
+        average.
     batch_size : int, default=None
         Rows that are computed at a time with numerical integration, background rows or networks
         (there points of a path, or pairs of a row and a background row); None chooses by memory.
@@ -162,7 +165,8 @@ def explain(
           adds those columns in which both the baseline and the target class's coefficient are
           non-zero, in every row.
         - DataFrame with the index of `X` where `X` is one (sparse columns where it holds sparse
-          data).
+          data), and a DataFrame named by the encoded columns for texts and records.
+        - A table of the same library for polars, pyarrow and others.
 
         With ``groups=None`` the container is that of the encoded rows, or a DataFrame with the
         index of `X`.

@@ -1,5 +1,6 @@
 """Attribute the outputs of linear classifiers: closed forms, and quadrature for a softmax."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -111,7 +112,8 @@ def linear_shap(model, X, y, *, output, target, baseline, n_steps, batch_size):
         if output == "logit" or background.shape[0] == 1:
             values = _closed_form(problem, model, X, positions)
         else:
-            values = _rescale(problem, model, X, positions, background, batch_size)
+            rescale = _rescale_sparse if sparse.issparse(X) else _rescale
+            values = rescale(problem, model, X, positions, background, batch_size)
     return Attribution(values, outputs, is_exact=True)
 
 
@@ -246,6 +248,19 @@ def _times_mean_gradient(problem, X, mean_gradient):
         slopes += gradient[entry_rows] * coef[difference.indices]
     difference.data *= slopes
     return difference
+
+
+def _rescale_sparse(problem, model, X, positions, background, batch_size):
+    """Average the rescale rule in the columns with a coefficient: the others are 0."""
+    require_finite(X @ problem.coef.T, model, X)  # NaN times 0 is NaN: this sees all columns
+    used = np.flatnonzero(problem.coef.any(axis=0))
+    restricted = replace(problem, coef=problem.coef[:, used], baseline=problem.baseline[used])
+    if positions is None:
+        positions = problem.find_row(X, None) if not problem.is_binary else None
+    values = _rescale(
+        restricted, model, X[:, used], positions, background[:, used], batch_size
+    ).tocsr()
+    return type(X)((values.data, used[values.indices], values.indptr), shape=X.shape)
 
 
 def _rescale(problem, model, X, positions, background, batch_size):

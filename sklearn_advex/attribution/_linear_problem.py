@@ -9,7 +9,7 @@ from scipy.special import expit, log_softmax, softmax
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import validate_data
 
-from sklearn_advex._utils._containers import named_rows
+from sklearn_advex._utils._containers import named_rows, refuse_dates
 from sklearn_advex._utils._divided_differences import (
     logistic_divided_difference,
     softplus_divided_difference,
@@ -208,6 +208,7 @@ def validated_rows(model, X):
 
     `require_finite` finds these in sums over the rows, without a pass over X of its own.
     """
+    refuse_dates(X)
     X = validate_data(
         model,
         X,
@@ -240,7 +241,7 @@ def require_finite(numbers, model, X):
     that are computed anyway reveal it. Only then `X` is validated, for scikit-learn's message.
     """
     if not np.isfinite(numbers).all():
-        validate_data(model, X, reset=False, accept_sparse="csr")
+        validate_data(model, named_rows(model, X), reset=False, accept_sparse="csr")
         raise ValueError("X holds values so large that the model's scores for them overflow.")
 
 

@@ -17,8 +17,8 @@ def resolve_target(target, classes, X, y):
 
     Parameters
     ----------
-    target : "predicted", "true" or a class label
-        The two words take precedence over classes of the same name.
+    target : "predicted", "true", a class label or a list of one
+        The two words take precedence over classes of the same name, which take a list.
     classes : ndarray of shape (n_classes,)
         The model's class labels.
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
@@ -37,9 +37,12 @@ def resolve_target(target, classes, X, y):
         if y is None:
             raise ValueError(
                 "target='true' needs the true labels: pass them as y, or use target='predicted'."
+                f"{_list_advice('true', classes)}"
             )
         return known_positions(y, classes, X)
     position_of = {label: position for position, label in enumerate(classes.tolist())}
+    if isinstance(target, list | tuple) and len(target) == 1:
+        target = target[0]
     label = target.item() if isinstance(target, np.generic) else target
     try:
         return position_of[label]
@@ -48,6 +51,13 @@ def resolve_target(target, classes, X, y):
             f"target={target!r} is unknown. It must be 'predicted', 'true' or one of the classes"
             f" {list(position_of)}."
         ) from None
+
+
+def _list_advice(word, classes):
+    """Return how to ask for a class that is called like one of the words of `target`."""
+    if word not in classes.tolist():
+        return ""
+    return f" For the class of that name pass target=[{word!r}]."
 
 
 def resolve_baseline(baseline, model, shape):

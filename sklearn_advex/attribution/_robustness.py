@@ -10,7 +10,7 @@ import numpy as np
 from scipy.sparse import csr_array, issparse
 from sklearn.metrics import accuracy_score
 
-from sklearn_advex._perturbation import PERTURBATION_SETS, resolve_epsilon
+from sklearn_advex._perturbation import PERTURBATION_SETS, perturbation_set, resolve_epsilon
 from sklearn_advex._utils._class_targets import known_positions, label_positions
 from sklearn_advex._utils._containers import frame_like
 from sklearn_advex._utils._pipeline import refuse_thresholds, transform_to_last_step
@@ -133,11 +133,7 @@ def certified_radius(model, X, *, norm=None):
     adversarial_accuracy : The share of predictions that hold.
     """
     problem = _WorstCase.from_model(model, X, 1.0, norm)
-    scores = problem.linear.scores
-    predicted = scores.argmax(axis=1)
-    lead = np.take_along_axis(scores, predicted[:, np.newaxis], axis=1) - scores
-    reach = problem.linear.reach(problem.perturbation)[predicted]
-    return np.divide(lead, reach, out=np.full_like(lead, np.inf), where=reach > 0).min(axis=1)
+    return problem.linear.certified_radii(problem.perturbation)
 
 
 def worst_case_rows(model, X, y, *, epsilon=None, norm=None):
@@ -175,18 +171,7 @@ def worst_case_rows(model, X, y, *, epsilon=None, norm=None):
     """
     problem = _WorstCase.from_model(model, X, epsilon, norm)
     labels = known_positions(y, problem.classes, problem.rows)
-    leads = problem.linear.worst_leads(labels, problem.perturbation)
-    np.put_along_axis(leads, labels[:, np.newaxis], -np.inf, axis=1)
-    pairs, pair_of_row = np.unique(
-        np.column_stack([leads.argmax(axis=1), labels]), axis=0, return_inverse=True
-    )
-    coef = problem.linear.coef
-    changes = problem.perturbation.worst(coef[pairs[:, 0]] - coef[pairs[:, 1]])
-    changes = changes.astype(problem.rows.dtype)
-    if issparse(problem.rows):
-        changed = problem.rows + type(problem.rows)(csr_array(changes)[pair_of_row])
-    else:
-        changed = problem.rows + changes[pair_of_row]
+    changed = problem.linear.worst_rows(problem.rows, labels, problem.perturbation)
     return frame_like(problem.X_encoded, changed)
 
 
@@ -228,7 +213,7 @@ class LinearScores(NamedTuple):
 
         Parameters
         ----------
-        perturbation : perturbation set
+        perturbation : PerturbationSet
 
         Returns
         -------
@@ -244,7 +229,7 @@ class LinearScores(NamedTuple):
         ----------
         labels : ndarray of int of shape (n_samples,)
             Positions of the rows' own classes.
-        perturbation : perturbation set
+        perturbation : PerturbationSet
 
         Returns
         -------
@@ -259,7 +244,7 @@ class LinearScores(NamedTuple):
         Parameters
         ----------
         labels : ndarray of int of shape (n_samples,)
-        perturbation : perturbation set
+        perturbation : PerturbationSet
 
         Returns
         -------
@@ -268,6 +253,50 @@ class LinearScores(NamedTuple):
         leads = self.worst_leads(labels, perturbation)
         loses_ties = np.arange(leads.shape[1]) < labels[:, np.newaxis]
         return ~((leads > 0) | ((leads == 0) & loses_ties)).any(axis=1)
+
+    def worst_rows(self, rows, labels, perturbation):
+        """Change rows so that another class gets the largest lead over their own.
+
+        Parameters
+        ----------
+        rows : {ndarray, sparse matrix} of shape (n_samples, n_features)
+            Never changed.
+        labels : ndarray of int of shape (n_samples,)
+        perturbation : PerturbationSet
+
+        Returns
+        -------
+        {ndarray, sparse matrix} of shape (n_samples, n_features)
+        """
+        leads = self.worst_leads(labels, perturbation)
+        np.put_along_axis(leads, labels[:, np.newaxis], -np.inf, axis=1)
+        pairs, pair_of_row = np.unique(
+            np.column_stack([leads.argmax(axis=1), labels]), axis=0, return_inverse=True
+        )
+        changes = perturbation.maximizer(self.coef[pairs[:, 0]] - self.coef[pairs[:, 1]])
+        changes = changes.astype(rows.dtype)
+        if issparse(rows):
+            return rows + type(rows)(csr_array(changes)[pair_of_row])
+        changed = changes[pair_of_row]
+        changed += rows
+        return changed
+
+    def certified_radii(self, unit):
+        """Compute the smallest multiple of a set with a change that alters each prediction.
+
+        Parameters
+        ----------
+        unit : PerturbationSet
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Infinity if no change alters it.
+        """
+        predicted = self.scores.argmax(axis=1)
+        lead = np.take_along_axis(self.scores, predicted[:, np.newaxis], axis=1) - self.scores
+        reach = self.reach(unit)[predicted]
+        return np.divide(lead, reach, out=np.full_like(lead, np.inf), where=reach > 0).min(axis=1)
 
 
 class _WorstCase(NamedTuple):
@@ -281,7 +310,7 @@ class _WorstCase(NamedTuple):
         The same after validation.
     classes : ndarray of shape (n_classes,)
     linear : LinearScores
-    perturbation : perturbation set
+    perturbation : PerturbationSet
     """
 
     X_encoded: object
@@ -323,7 +352,7 @@ def _perturbation_set(model, epsilon, norm):
         raise ValueError(f"norm={norm!r} is unknown. It must be one of {list(PERTURBATION_SETS)}.")
     names = getattr(model, "feature_names_in_", None)
     epsilon = model.epsilon_ if epsilon is None else epsilon
-    return PERTURBATION_SETS[norm](resolve_epsilon(epsilon, model.coef_.shape[-1], names))
+    return perturbation_set(norm, resolve_epsilon(epsilon, model.coef_.shape[-1], names))
 
 
 def _check_predictions(model, X, classes, scores):

@@ -152,21 +152,23 @@ def attribution_stability(
     if isinstance(target, str) and target == "predicted":
         y, options = last_step.predict(X_encoded), options._replace(target="true")
     rows = _dense_rows(last_step, X_encoded)
-    shape = rows.shape  # the search works on flat rows, also for images
 
     def attribute(X_changed):
-        named = frame_like(X_encoded, X_changed.reshape(shape))
+        named = frame_like(X_encoded, X_changed.reshape(rows.shape))  # images are searched flat
         attribution = attribute_encoded(model, last_step, named, y, options)
         return attribution._replace(values=one_row_per_sample(attribution.values))
 
-    rows = one_row_per_sample(rows)
+    return _found_by_search(attribute, one_row_per_sample(rows), epsilon, n_iter, random_state)
+
+
+def _found_by_search(attribute, rows, epsilon, n_iter, random_state):
+    """Check the attributions of the rows, and search for changes that move them."""
     attribution = attribute(rows)
     if not attribution.is_exact:
         check_completeness(attribution)
     generator = check_random_state(random_state)
-    return Stability(
-        _search(lambda X: attribute(X).values, rows, epsilon, n_iter, generator), False
-    )
+    change = _search(lambda X: attribute(X).values, rows, epsilon, n_iter, generator)
+    return Stability(change, False)
 
 
 def _search(attribute, X, epsilon, n_iter, generator):
@@ -245,7 +247,7 @@ def _dense_rows(model, X):
     if not hasattr(model, "coef_"):  # networks validate their own input
         return np.asarray(X, dtype=np.float64)
     try:
-        return validate_data(model, X, reset=False, dtype=np.float64)
+        return validate_data(model, X, reset=False, dtype=np.float64).astype(np.float64, copy=False)
     except TypeError as error:
         raise ValueError(
             "output='probability' takes a search over changed rows, which are dense: pass"

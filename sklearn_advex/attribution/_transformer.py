@@ -6,18 +6,19 @@ import numpy as np
 import sklearn
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, TransformerMixin, clone
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils import Bunch, get_tags
+from sklearn.utils import Bunch, get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_advex._utils._containers import one_row_per_sample, row_shape
+from sklearn_advex._utils._containers import n_rows_of, one_row_per_sample, row_shape
 from sklearn_advex._utils._dask import is_dask
 from sklearn_advex._utils._pipeline import (
     encoded_feature_names,
     last_step_of,
     transform_to_last_step,
 )
-from sklearn_advex._utils._sklearn_compat import check_feature_names_in
+from sklearn_advex._utils._sampling import evenly_spaced
+from sklearn_advex._utils._sklearn_compat import check_feature_names_in, safe_indexing
 from sklearn_advex.attribution._explain import (
     ExplainOptions,
     attribute_columns,
@@ -25,6 +26,9 @@ from sklearn_advex.attribution._explain import (
     explain_lazily,
 )
 from sklearn_advex.attribution._groups import resolve_groups
+
+# Rows on which `fit` tries whether a pipeline mixes columns. If larger, rarer categories are seen.
+_ROWS_TO_CHECK = 1000
 
 
 class AttributionTransformer(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
@@ -112,8 +116,8 @@ class AttributionTransformer(MetaEstimatorMixin, TransformerMixin, BaseEstimator
     def fit(self, X, y=None, **fit_params):
         """Fit a clone of `estimator`.
 
-        A fitted estimator is fitted again like any other, because whoever clones this transformer
-        (a grid search, for one) would lose its state anyway. To explain a fitted estimator as it
+        A fitted estimator is fitted again like any other, because cloning this transformer (in a
+        grid search, for example) would drop its state anyway. To explain a fitted estimator as it
         is, wrap it: ``AttributionTransformer(FrozenEstimator(model)).fit(X)`` takes it unchanged
         and needs no `y`.
 
@@ -143,7 +147,8 @@ class AttributionTransformer(MetaEstimatorMixin, TransformerMixin, BaseEstimator
         if isinstance(self.target, str) and self.target == "true":
             raise ValueError(
                 "target='true' needs labels, which transform does not get. Use target='predicted'"
-                " or a class label here, or call sklearn_advex.explain(model, X, y, target='true')."
+                " or a class label here (target=['true'] for a class of that name), or call"
+                " sklearn_advex.explain(model, X, y, target='true')."
             )
         if sklearn.get_config()["enable_metadata_routing"]:
             routed = process_routing(self, "fit", **fit_params)
@@ -219,6 +224,7 @@ class AttributionTransformer(MetaEstimatorMixin, TransformerMixin, BaseEstimator
             The routes, for scikit-learn's metadata routing.
         """
         mapping = MethodMapping().add(caller="fit", callee="fit")
+        mapping.add(caller="fit_transform", callee="fit")  # what scikit-learn 1.8 looks for
         return MetadataRouter(owner=self).add(estimator=self.estimator, method_mapping=mapping)
 
     def __sklearn_tags__(self):
@@ -245,6 +251,7 @@ class AttributionTransformer(MetaEstimatorMixin, TransformerMixin, BaseEstimator
     def _check_groups(self, X):
         """Raise in `fit` already if a pipeline mixes columns."""
         if isinstance(self.groups, str) and hasattr(self.estimator_, "n_features_in_"):
-            resolve_groups(
-                self.groups, self.estimator_, X, transform_to_last_step(self.estimator_, X)[1]
-            )
+            (X,) = indexable(X)
+            rows = safe_indexing(X, evenly_spaced(n_rows_of(X), _ROWS_TO_CHECK))
+            _, encoded = transform_to_last_step(self.estimator_, rows)
+            resolve_groups(self.groups, self.estimator_, rows, encoded)

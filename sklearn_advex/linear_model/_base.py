@@ -6,7 +6,6 @@ from numbers import Integral, Real
 
 import numpy as np
 from joblib import effective_n_jobs
-from scipy.sparse import csr_array, issparse
 from scipy.special import log_expit, logsumexp
 from sklearn.base import BaseEstimator
 from sklearn.metrics import accuracy_score
@@ -16,8 +15,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_advex._perturbation import PERTURBATION_SETS, perturbation_set, resolve_epsilon
 from sklearn_advex._utils._class_targets import known_positions, label_positions
+from sklearn_advex._utils._containers import frame_like, refuse_dates
 from sklearn_advex._utils._dask import empty_rows, is_dask, lazy_for_dask, refuse_mixed
-from sklearn_advex._utils._frames import frame_like
 from sklearn_advex._utils._sklearn_compat import (
     CallbackSupportMixin,
     Interval,
@@ -29,6 +28,7 @@ from sklearn_advex._utils._sklearn_compat import (
 )
 from sklearn_advex._utils._tasks import fit_task
 from sklearn_advex.attribution import ExplainMixin
+from sklearn_advex.attribution._robustness import LinearScores
 from sklearn_advex.linear_model._problem_fit import (
     fit_all_features,
     fit_path_of_subsets,
@@ -41,13 +41,6 @@ from sklearn_advex.linear_model._training_data import (
     dask_training_data,
 )
 from sklearn_advex.linear_model._warnings import warn_about
-from sklearn_advex.linear_model._worst_case import (
-    certified_radii,
-    is_robust,
-    scores_per_class,
-    worst_case_leads,
-    worst_rivals,
-)
 
 _HINTS = {
     "could not convert string to float": (
@@ -260,27 +253,16 @@ class BaseAdversarialLinearClassifier(
         Returns
         -------
         {ndarray, CSR matrix, DataFrame} of shape (n_samples, n_features)
-            In the container of `X`; an ndarray for other frames than those of pandas. A CSR matrix
-            gains entries only in columns with a coefficient.
+            In the container of `X`. A CSR matrix gains entries only in columns with a coefficient.
 
         Raises
         ------
         ValueError
             If `y` holds a label that the model does not know, or `epsilon` does not fit.
         """
-        data, scores, coef, perturbation = self._scores_and_set(X, epsilon)
-        labels = known_positions(y, self.classes_, data)
-        rivals = worst_rivals(worst_case_leads(scores, labels, coef, perturbation), labels)
-        pairs, pair_of_row = np.unique(
-            np.column_stack([rivals, labels]), axis=0, return_inverse=True
-        )
-        changes = perturbation.maximizer(coef[pairs[:, 0]] - coef[pairs[:, 1]]).astype(data.dtype)
-        if issparse(data):
-            perturbed = data + type(data)(csr_array(changes)[pair_of_row])
-        else:
-            perturbed = changes[pair_of_row]
-            perturbed += data
-        return frame_like(X, perturbed, getattr(X, "columns", None))
+        rows, linear, perturbation = self._scores_and_set(X, epsilon)
+        labels = known_positions(y, self.classes_, rows)
+        return frame_like(X, linear.worst_rows(rows, labels, perturbation))
 
     def adversarial_score(self, X, y, epsilon=None, sample_weight=None):
         """Exact worst-case accuracy: the share of rows that no allowed change can make wrong.
@@ -327,8 +309,8 @@ class BaseAdversarialLinearClassifier(
             divided by the dual norm of w: ``||w||_1`` for "linf", ``||w||_2`` for "l2",
             ``max(abs(w))`` for "l1". Infinity for a model without features.
         """
-        _, scores, coef, unit = self._scores_and_set(X, 1.0)
-        return certified_radii(scores, coef, unit)
+        _, linear, unit = self._scores_and_set(X, 1.0)
+        return linear.certified_radii(unit)
 
     def _validate(self, X, y, sample_weight):
         """Validate the training data, and store what does not depend on the model.
@@ -343,6 +325,7 @@ class BaseAdversarialLinearClassifier(
             data = dask_training_data(X, y, sample_weight, self.class_weight)
         else:
             refuse_mixed(X, y=y, sample_weight=sample_weight)
+            refuse_dates(X)
             with _hints_for_bad_data():
                 X, y = validate_data(self, X, y, accept_sparse="csr", dtype=FLOATS)
             data = TrainingData.from_arrays(X, y, sample_weight, self.class_weight)
@@ -406,10 +389,9 @@ class BaseAdversarialLinearClassifier(
 
     def _robust_rows(self, X, y, epsilon):
         """Return which rows no allowed change can make wrong."""
-        data, scores, coef, perturbation = self._scores_and_set(X, epsilon)
-        labels = label_positions(y, self.classes_, data)
-        leads = worst_case_leads(scores, labels, coef, perturbation)
-        return is_robust(leads, labels) & (labels >= 0)
+        rows, linear, perturbation = self._scores_and_set(X, epsilon)
+        labels = label_positions(y, self.classes_, rows)
+        return linear.is_robust(labels, perturbation) & (labels >= 0)
 
     def _mean_over_blocks(self, function, X, y, sample_weight):
         """Return the mean of ``function(self, X, y)`` over the rows of a Dask collection."""
@@ -420,12 +402,12 @@ class BaseAdversarialLinearClassifier(
         return float(mean_over_rows(partial(function, self), X, y, sample_weight)[0])
 
     def _scores_and_set(self, X, epsilon):
-        """Validate rows; return them, their scores and the coefficients per class, and the set."""
+        """Validate rows; return them, their `LinearScores` and the perturbation set."""
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=FLOATS)
         epsilon = self.epsilon_ if epsilon is None else self._resolve_epsilon(epsilon)
-        coef, intercept = scores_per_class(self.coef_, self.intercept_)
-        return X, X @ coef.T + intercept, coef, perturbation_set(self.norm, epsilon)
+        linear = LinearScores.from_coefficients(X, self.coef_, self.intercept_)
+        return X, linear, perturbation_set(self.norm, epsilon)
 
 
 def blas_threads(n_jobs, n_problems):

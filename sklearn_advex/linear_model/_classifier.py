@@ -141,6 +141,10 @@ class AdversarialLogisticRegression(BaseAdversarialLinearClassifier):
     smooth loss and ``norm="linf"``, 100 subproblems of a branch and bound narrow it, otherwise it
     is what duality bounds at once, which may be as much as `objective_` itself.
 
+    To keep exactly the features in use in a pipeline, give scikit-learn's
+    :class:`~sklearn.feature_selection.SelectFromModel` the threshold ``np.finfo(float).tiny``: its
+    default is the mean of the coefficients.
+
     From scikit-learn 1.9 on `set_callbacks` takes its callbacks, such as
     `sklearn.callback.ProgressBar` (with ``pip install 'sklearn-advex[progress]'``); the tasks of a
     fit that they hear of are its binary problems.

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.utils import check_X_y
 
 from sklearn_advex._perturbation import perturbation_set, resolve_epsilon
+from sklearn_advex._utils._containers import column_names
 from sklearn_advex._utils._sklearn_compat import Interval, validate_params
 from sklearn_advex.linear_model._base import blas_threads, stack_models
 from sklearn_advex.linear_model._classifier import AdversarialLinearClassifier
@@ -136,7 +137,7 @@ def feature_path(
     >>> [coef.nonzero()[0].tolist() for coef in path.coefs[:, 0]]
     [[27], [20, 27], [20, 21, 27]]
     """
-    names = _column_names(X)
+    names = _text_names(X)
     X, y = check_X_y(X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
     data = TrainingData.from_arrays(X, y, sample_weight, class_weight)
     perturbation = perturbation_set(norm, resolve_epsilon(epsilon, data.n_features, names))
@@ -163,7 +164,7 @@ def feature_path(
     )
 
 
-def _column_names(X):
-    columns = getattr(X, "columns", None)
-    are_text = columns is not None and all(isinstance(name, str) for name in columns)
-    return list(columns) if are_text else None
+def _text_names(X):
+    """Return the column names of a table if all are text, None otherwise."""
+    names = column_names(X)
+    return names if names and all(isinstance(name, str) for name in names) else None

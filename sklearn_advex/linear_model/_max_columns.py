@@ -52,7 +52,7 @@ class MaxColumnsClassifier(ExplainMixin, ClassifierMixin, MetaEstimatorMixin, Ba
         Class labels.
     n_features_in_ : int
         Number of columns seen during fit.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_columns,)
         Names of the columns, where X has string column names.
 
     See Also

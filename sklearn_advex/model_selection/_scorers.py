@@ -17,6 +17,7 @@ from sklearn_advex._utils._dask import is_dask
 from sklearn_advex._utils._pipeline import refuse_thresholds, transform_to_last_step
 from sklearn_advex._utils._sklearn_compat import safe_indexing
 from sklearn_advex.attribution import adversarial_accuracy, attribution_stability
+from sklearn_advex.attribution._ensembles import output_of_all_models
 from sklearn_advex.attribution._explain import ExplainOptions, attribute_columns
 from sklearn_advex.metrics import feature_value_impact, gini_index
 from sklearn_advex.model_selection._scorer import Scorer, select_rows, weighted_mean
@@ -98,7 +99,7 @@ def make_gini_scorer(
 def make_n_features_scorer(
     *,
     method="ig",
-    output="logit",
+    output="auto",
     target="predicted",
     baseline=0.0,
     groups="auto",
@@ -114,8 +115,9 @@ def make_n_features_scorer(
     ----------
     method : {"ig", "shap", "deep_shap", "saliency", "input_x_gradient", "occlusion"}, default="ig"
         The attribution method; this and the next three as for :func:`sklearn_advex.explain`.
-    output : {"logit", "probability", "loss"}, default="logit"
-        The model output that is attributed. Linear classifiers of any loss have a logit.
+    output : {"auto", "logit", "probability", "loss"}, default="auto"
+        The model output that is attributed: "auto" is the logit, which linear classifiers of any
+        loss have, and the probability of ensembles, which have no logit.
     target : "predicted", "true" or a class label, default="predicted"
         The class whose output is attributed. For "true" the scorer must be called with `y`.
     baseline : float, "mean", array-like of shape (n_features,) or table of rows, default=0.0
@@ -155,7 +157,7 @@ def make_n_features_scorer(
     >>> n_features_scorer(model.fit(X, y), X)
     -3.0
     """
-    ExplainOptions(method, output, groups=groups).check()
+    ExplainOptions(method, "logit" if output == "auto" else output, groups=groups).check()
     check_count(max_samples, "max_samples", none_allowed=True)
     return _NFeaturesScorer(method, output, target, baseline, groups, max_samples)
 
@@ -274,7 +276,8 @@ class _ExplanationScorer(Scorer):
         return self._score(self._attributions(estimator, X, y), sample_weight)
 
     def _attributions(self, estimator, X, y):
-        options = ExplainOptions(self.method, self.output, self.target, self.baseline, self.groups)
+        output = output_of_all_models(estimator) if self.output == "auto" else self.output
+        options = ExplainOptions(self.method, output, self.target, self.baseline, self.groups)
         # Not `explain`: a frame with the names of encoded columns is not needed.
         return one_row_per_sample(attribute_columns(estimator, X, y, options).values)
 

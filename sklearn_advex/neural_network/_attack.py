@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 import torch
 
 _LOCK = Lock()
-_HELD = WeakKeyDictionary()  # from modules to how many hold them frozen, and what thaws them
+_FROZEN = WeakKeyDictionary()  # per module: number of open `frozen` contexts, how to restore it
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,9 @@ class ProjectedGradientDescent:
             From inputs to logits of shape (n_samples, n_classes), each row by itself.
         X : Tensor of shape (n_samples, ...)
             Inputs. Never changed.
-        y : Tensor of int64 of shape (n_samples,)
-            Positions of the true classes.
+        y : Tensor of int64 of shape (n_samples,), or float of shape (n_samples, n_classes)
+            Positions of the true classes, whose cross-entropy is maximized; or probabilities, the
+            divergence from which is.
         scale : float, default=1.0
             What `epsilon` and `step_size` are multiplied by.
 
@@ -105,11 +106,11 @@ def strongest_attack(attack, logits_of, X, y, n_restarts):
     is_fooled : Tensor of bool of shape (n_samples,)
     """
     worst = X.clone()
-    lead, is_fooled = _judge(logits_of, X, y)
+    lead, is_fooled = _lead_and_errors(logits_of, X, y)
     attacked = torch.arange(len(y), device=y.device)
     for _ in range(n_restarts):
         Z = attack.perturb(logits_of, X[attacked], y[attacked])
-        new_lead, new_is_fooled = _judge(logits_of, Z, y[attacked])
+        new_lead, new_is_fooled = _lead_and_errors(logits_of, Z, y[attacked])
         is_worse = new_lead < lead[attacked]
         worse = attacked[is_worse]
         worst[worse], lead[worse] = Z[is_worse], new_lead[is_worse]
@@ -121,8 +122,8 @@ def strongest_attack(attack, logits_of, X, y, n_restarts):
 
 
 @torch.no_grad()
-def _judge(logits_of, X, y):
-    """How far the logit of the true class leads, and whether another class is predicted."""
+def _lead_and_errors(logits_of, X, y):
+    """Lead of the true class's logit over the others, and whether another class is predicted."""
     logits = logits_of(X)
     own = logits.gather(1, y[:, None])
     rivals = logits.scatter(1, y[:, None], -torch.inf)
@@ -139,35 +140,83 @@ def _loss_gradient(logits_of, Z, y):
     with torch.enable_grad():
         probe = Z.detach().requires_grad_()
         logits = logits_of(probe).float()
-        own = logits.gather(1, y[:, None]).squeeze(1)
-        rivals = logits.scatter(1, y[:, None], -torch.inf).logsumexp(dim=1)
-        return torch.autograd.grad((rivals - own).sum(), probe)[0]
+        if y.is_floating_point():
+            return torch.autograd.grad(-(y * logits.log_softmax(dim=1)).sum(), probe)[0]
+        return torch.autograd.grad(lead_of_rivals(logits, y).sum(), probe)[0]
+
+
+def lead_of_rivals(logits, y):
+    """How far all other classes together lead over the true one: its log-odds, negated.
+
+    Parameters
+    ----------
+    logits : Tensor of shape (n_samples, n_classes)
+    y : Tensor of int64 of shape (n_samples,)
+
+    Returns
+    -------
+    Tensor of shape (n_samples,)
+    """
+    own = logits.gather(1, y[:, None]).squeeze(1)
+    return logits.scatter(1, y[:, None], -torch.inf).logsumexp(dim=1) - own
+
+
+def pgd_step_size(epsilon, n_steps):
+    """Length of the steps of projected gradient descent.
+
+    Two and a half times what it takes to cross half of the box in `n_steps` steps, as of Madry et
+    al. (ICLR 2018): every point can be reached from every start.
+
+    Parameters
+    ----------
+    epsilon : ndarray or Tensor
+    n_steps : int
+
+    Returns
+    -------
+    ndarray or Tensor
+    """
+    return 2.5 / n_steps * epsilon
+
+
+def fgsm_step_size(epsilon):
+    """Length of the single step of FGSM from a random start, as of Wong et al. (ICLR 2020).
+
+    Parameters
+    ----------
+    epsilon : ndarray or Tensor
+
+    Returns
+    -------
+    ndarray or Tensor
+    """
+    return 1.25 * epsilon
 
 
 @contextmanager
 def frozen(module):
     """Hold a module in evaluation mode and without gradients of parameters, in a context.
 
-    Batch statistics and dropout are left alone, and a backward pass computes no more than the
-    gradient with respect to the input. Several threads may hold a module at once: the last one
-    leaves it as the first one found it.
+    Batch statistics are not updated, dropout does nothing, and a backward pass computes only the
+    gradient with respect to the input. Several threads may freeze a module at once: the last one to
+    leave restores the state that the first one found.
 
     Parameters
     ----------
     module : torch.nn.Module
     """
     with _LOCK:
-        n_holders, thaw = _HELD.get(module) or (0, _freeze(module))
-        _HELD[module] = n_holders + 1, thaw
+        n_contexts, restore = _FROZEN.get(module) or (0, _freeze(module))
+        _FROZEN[module] = n_contexts + 1, restore
     try:
         yield module
     finally:
         with _LOCK:
-            n_holders, thaw = _HELD.pop(module)
-            if n_holders > 1:
-                _HELD[module] = n_holders - 1, thaw
+            n_contexts, restore = _FROZEN.pop(module)
+            if n_contexts > 1:
+                _FROZEN[module] = n_contexts - 1, restore
             else:
-                thaw()
+                restore()
 
 
 def _freeze(module):
@@ -175,7 +224,7 @@ def _freeze(module):
     training = [part for part in module.modules() if part.training]
     trainable = [parameter for parameter in module.parameters() if parameter.requires_grad]
 
-    def thaw():
+    def restore():
         for part in training:
             part.training = True
         for parameter in trainable:
@@ -184,4 +233,4 @@ def _freeze(module):
     module.eval()
     for parameter in trainable:
         parameter.requires_grad_(False)
-    return thaw
+    return restore

@@ -8,15 +8,14 @@ import numpy as np
 import torch
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.metrics import accuracy_score
 from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_advex._input_gradients import input_gradient_network
 from sklearn_advex._perturbation import resolve_epsilon
 from sklearn_advex._utils._class_targets import check_classes, known_positions, label_positions
+from sklearn_advex._utils._containers import frame_like, row_shape
 from sklearn_advex._utils._counts import check_count
-from sklearn_advex._utils._frames import frame_like, row_shape
 from sklearn_advex._utils._sklearn_compat import (
     Interval,
     StrOptions,
@@ -27,29 +26,36 @@ from sklearn_advex.attribution import ExplainMixin
 from sklearn_advex.neural_network._attack import (
     ProjectedGradientDescent,
     frozen,
+    pgd_step_size,
     strongest_attack,
 )
+from sklearn_advex.neural_network._bounds import check_bounded
+from sklearn_advex.neural_network._certify import CertifyMixin
 from sklearn_advex.neural_network._checkpoint import find_run, resume_run
 from sklearn_advex.neural_network._data import (
     check_range,
     check_rows,
     labeled_rows,
     resolve_clip,
+    share_of,
 )
 from sklearn_advex.neural_network._device import resolve_device, seeded
 from sklearn_advex.neural_network._modules import class_logits
 from sklearn_advex.neural_network._nested_params import NestedParamsMixin
 from sklearn_advex.neural_network._net import DivergenceError, Schedule
 from sklearn_advex.neural_network._persistence import PersistenceMixin
+from sklearn_advex.neural_network._progress import TrainingProgress
+from sklearn_advex.neural_network._robust_losses import ROBUST_LOSSES, Adversary
 from sklearn_advex.neural_network._schedules import LR_SCHEDULES
+from sklearn_advex.neural_network._sparsity import SparseAttributionLoss
 from sklearn_advex.neural_network._training import build_net, configure_net, training_data
 
-_BLOCK_SIZE = 256  # rows that are predicted or attacked at a time
-_LATER_CLASSES = "A first partial_fit can be told of more by its parameter classes."
+_BATCH_SIZE = 256  # rows that are predicted or attacked at a time
+_LATER_CLASSES = "Pass all classes to the first partial_fit as its parameter classes."
 
 
 class BaseAdversarialNetClassifier(
-    PersistenceMixin, ExplainMixin, NestedParamsMixin, ClassifierMixin, BaseEstimator
+    CertifyMixin, PersistenceMixin, ExplainMixin, NestedParamsMixin, ClassifierMixin, BaseEstimator
 ):
     """What adversarially trained networks share whatever their module and their inputs.
 
@@ -61,13 +67,16 @@ class BaseAdversarialNetClassifier(
         "module": [callable, torch.nn.Module],
         "epsilon": [Interval(Real, 0, None, closed="left"), "array-like", dict],
         "norm": [StrOptions({"linf"})],
-        "attack": [StrOptions({"pgd", "fgsm"}), None],
+        "training": [StrOptions(set(ROBUST_LOSSES) - {None}), None],
         "attack_steps": [Interval(Integral, 1, None, closed="left")],
         "attack_step_size": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
         "random_start": ["boolean"],
+        "trades_weight": [Interval(Real, 0, None, closed="left")],
+        "sparsity": [Interval(Real, 0, None, closed="left")],
+        "certified_share": [Interval(Real, 0, 1, closed="both")],
         "clip": [tuple, "array-like", None],
         "alpha": [Interval(Real, 0, None, closed="left")],
-        "epsilon_warmup": [Interval(Real, 0, 1, closed="both")],
+        "epsilon_warmup": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="both")],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "optimizer": [callable],
@@ -234,16 +243,20 @@ class BaseAdversarialNetClassifier(
             If `y` holds a label that the model does not know, or `epsilon`, `steps` or `restarts`
             is not valid.
         """
+        return self._perturb(X, y, (epsilon, steps, restarts))
+
+    def _perturb(self, X, y, search):
         rows = self._check_inputs(X)
         positions = known_positions(y, self.classes_, rows)
-        perturbed, _ = self._worst_case(rows, positions, epsilon, steps, restarts)
+        perturbed, _ = self._search_worst_case(rows, positions, *search)
         perturbed = perturbed.reshape(len(rows), *row_shape(X))
-        return frame_like(X, perturbed, getattr(X, "columns", None))
+        return frame_like(X, perturbed)
 
     def adversarial_score(self, X, y, epsilon=None, steps=None, restarts=1, sample_weight=None):
-        """Accuracy under attack: the share of rows that :meth:`perturb` cannot turn.
+        """Accuracy under attack, an upper bound of the worst-case accuracy.
 
-        An upper bound of the worst-case accuracy, the closer the more `steps` and `restarts`.
+        The share of rows that :meth:`perturb` does not turn: a search, so rows that it leaves may
+        still be turned by another attack. The bound is the closer the more `steps` and `restarts`.
 
         Parameters
         ----------
@@ -265,15 +278,18 @@ class BaseAdversarialNetClassifier(
         float
             In [0, 1], never above :meth:`score`.
         """
+        return self._adversarial_score(X, y, (epsilon, steps, restarts), sample_weight)
+
+    def _adversarial_score(self, X, y, search, sample_weight):
         rows = self._check_inputs(X)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, rows, ensure_non_negative=True)
         positions = label_positions(y, self.classes_, rows)
-        stands = positions >= 0  # no label that is new can be predicted
-        if stands.any():
-            known = rows[stands], positions[stands]
-            _, stands[stands] = self._worst_case(*known, epsilon, steps, restarts)
-        return float(accuracy_score(np.ones_like(stands), stands, sample_weight=sample_weight))
+        is_robust = positions >= 0  # a label that the model does not know is never predicted
+        if is_robust.any():
+            known = rows[is_robust], positions[is_robust]
+            _, is_robust[is_robust] = self._search_worst_case(*known, *search)
+        return share_of(is_robust, sample_weight)
 
     @property
     def module_(self):
@@ -321,7 +337,7 @@ class BaseAdversarialNetClassifier(
             )
 
     def _prepare(self, X, y, sample_weight, classes, is_continued):
-        """Validate training data; for a new model also learn about the data what it must know."""
+        """Validate training data; a new model keeps classes, layout and feature means."""
         if not is_continued:
             vars(self).pop("net_", None)  # what an earlier fit learned does not go with new data
         rows, y = check_rows(self, X, reset=not is_continued, y=y)
@@ -337,7 +353,7 @@ class BaseAdversarialNetClassifier(
         return labeled_rows(rows, positions, self.classes_, sample_weight, self.class_weight)
 
     def _resolve_epsilon(self, epsilon):
-        """One half-width per feature, from whatever shape."""
+        """Turn `epsilon` into one half-width per feature."""
         if np.ndim(epsilon) > 1 and self._layout.accepts(np.shape(epsilon)):
             epsilon = np.reshape(epsilon, -1)
         names = getattr(self, "feature_names_in_", None)
@@ -345,7 +361,7 @@ class BaseAdversarialNetClassifier(
 
     @torch.inference_mode(False)
     def _initialize(self, seed=None):
-        """Build module and optimizer anew, from `random_state` or a seed drawn from it before."""
+        """Build a new module and optimizer, seeded by `random_state` or by a given seed."""
         if seed is None:
             seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self._seed = seed
@@ -358,8 +374,9 @@ class BaseAdversarialNetClassifier(
     def _train(self, rows, n_epochs, schedule=None, run=None):
         net = self.net_
         configure_net(net, self)
-        net.attack, net.schedule, net.run = self._training_attack(), schedule, run
-        data = training_data(rows, self._layout, self.device_, self.validation_fraction, self._seed)
+        net.robust_loss, net.schedule, net.run = self._robust_loss(), schedule, run
+        data = training_data(rows, self._layout, self.device_, self._held_out_share(), self._seed)
+        net.batch_size = self._rows_per_step(len(data.train.y))
         try:
             with seeded(self._seed):
                 net.partial_fit(data, epochs=n_epochs)
@@ -376,55 +393,88 @@ class BaseAdversarialNetClassifier(
             )
         return self
 
-    def _training_attack(self):
-        if self.attack is None:
-            return None
-        n_steps = 1 if self.attack == "fgsm" else self.attack_steps
-        if self.attack_step_size == "auto":
-            step_size = (1.25 if self.attack == "fgsm" else 2.5 / n_steps) * self.epsilon_
-        else:
-            step_size = np.full_like(self.epsilon_, self.attack_step_size)
-        return self._adversary(self.epsilon_, step_size, n_steps, self.random_start)
+    def _category_groups(self):
+        """Groups of one-hot columns, a list of ndarray of int."""
+        return []
 
-    def _adversary(self, epsilon, step_size, n_steps, random_start=True, generator=None):
-        """An attack on inputs of the module."""
-        clip = resolve_clip(self.clip, self.n_features_in_)
-        return ProjectedGradientDescent(
-            self._as_inputs(epsilon),
-            self._as_inputs(step_size),
-            n_steps,
-            random_start,
-            None if clip is None else tuple(self._as_inputs(bound) for bound in clip),
-            generator,
+    def _module_params(self):
+        """Arguments for the factory of the module."""
+        return self._nested_params("module__")
+
+    def _rows_per_step(self, n_rows):
+        """Size of a batch, for a number of rows to train on."""
+        return self.batch_size
+
+    def _held_out_share(self):
+        """Share of the rows that are not trained on, or None."""
+        return self.validation_fraction
+
+    def _callback_request(self):
+        """The parameters that `_all_callbacks` depends on."""
+        names = ("callbacks", "verbose", "early_stopping", "n_iter_no_change")
+        return {name: getattr(self, name, None) for name in names}
+
+    def _all_callbacks(self):
+        """The callbacks of the user, and those that the parameters ask for."""
+        callbacks = list(self.callbacks or [])
+        return [*callbacks, TrainingProgress()] if self.verbose else callbacks
+
+    def _robust_loss(self):
+        """What a training step minimizes."""
+        adversary = Adversary(
+            self._as_inputs(self.epsilon_),
+            self._clip_inputs(),
+            self.attack_steps,
+            self.attack_step_size,
+            self.random_start,
+            self.trades_weight,
+            self.certified_share,
+            self._category_groups(),
         )
+        loss = ROBUST_LOSSES[self.training](adversary)
+        if self.sparsity > 0:
+            loss = SparseAttributionLoss(loss, self.sparsity)
+        if loss.requires_bounds:
+            check_bounded(self.module_, f"training={self.training!r}")
+        return loss
+
+    def _clip_inputs(self):
+        """The range of valid inputs as the module takes them, or None."""
+        clip = resolve_clip(self.clip, self.n_features_in_)
+        return None if clip is None else tuple(self._as_inputs(bound) for bound in clip)
 
     @torch.inference_mode(False)
-    def _worst_case(self, rows, positions, epsilon, steps, restarts):
-        """The rows under attack, and whether each is still classified correctly."""
+    def _search_worst_case(self, rows, positions, epsilon, steps, restarts):
+        """The attacked rows, and whether each is still classified correctly."""
         positions = torch.from_numpy(positions).to(self.device_)
         epsilon = self.epsilon_ if epsilon is None else self._resolve_epsilon(epsilon)
+        epsilon = self._box_of(epsilon)
         steps = self.attack_steps if steps is None else steps
         check_count(steps, "steps")
         check_count(restarts, "restarts")
         generator = torch.Generator(self.device_).manual_seed(self._seed)
-        attack = self._adversary(epsilon, 2.5 / steps * epsilon, steps, generator=generator)
-        perturbed, stands = np.empty_like(rows), np.empty(len(rows), dtype=bool)
+        epsilon = self._as_inputs(epsilon)
+        step_size = pgd_step_size(epsilon, steps)
+        attack = ProjectedGradientDescent(
+            epsilon, step_size, steps, True, self._clip_inputs(), generator
+        )
+        perturbed, is_robust = np.empty_like(rows), np.empty(len(rows), dtype=bool)
         with frozen(self.module_):
             logits_of = partial(self._logits, network=input_gradient_network(self.module_))
-            for block in gen_batches(len(rows), _BLOCK_SIZE):
-                inputs, fooled = strongest_attack(
+            for block in gen_batches(len(rows), _BATCH_SIZE):
+                inputs, is_fooled = strongest_attack(
                     attack, logits_of, self._as_inputs(rows[block]), positions[block], restarts
                 )
                 perturbed[block] = self._layout.restore(inputs).cpu().numpy()
-                stands[block] = ~fooled.cpu().numpy()
-        return perturbed, stands
+                is_robust[block] = ~is_fooled.cpu().numpy()
+        return perturbed, is_robust
 
     def _predict_logits(self, rows):
         """Logits of all classes, an ndarray of float64 of shape (n_samples, n_classes)."""
         with torch.inference_mode(), frozen(self.module_):
             blocks = [
                 self._logits(self._as_inputs(rows[block])).cpu().numpy()
-                for block in gen_batches(len(rows), _BLOCK_SIZE)
+                for block in gen_batches(len(rows), _BATCH_SIZE)
             ]
         return np.concatenate(blocks).astype(np.float64)
 
@@ -433,9 +483,9 @@ class BaseAdversarialNetClassifier(
             (self.module_ if network is None else network)(inputs.clone())
         )  # a module may write to its input
 
-    def _as_inputs(self, rows):
+    def _as_inputs(self, rows, dtype=torch.float32):
         """Flat rows, or one of them, as a new tensor that the module takes."""
-        rows = torch.tensor(rows, dtype=torch.float32, device=self.device_)
+        rows = torch.tensor(rows, dtype=dtype, device=self.device_)
         return self._layout.arrange(rows.reshape(-1, self.n_features_in_)).contiguous()
 
     def _module_input(self, X):

@@ -1,4 +1,4 @@
-"""Training runs that go on where they were killed."""
+"""Training runs that resume after they were killed."""
 
 import json
 from hashlib import sha256
@@ -13,9 +13,10 @@ from sklearn_advex.neural_network._net_state import net_state, restore_net
 from sklearn_advex.neural_network._persistence import qualified_name
 from sklearn_advex.neural_network._plain_data import encode
 from sklearn_advex.neural_network._saved_file import read_file, write_file
+from sklearn_advex.neural_network._training import resolve_warmup
 
-_NO_MATTER = {"callbacks", "device", "max_epochs", "random_state", "verbose", "warm_start"}
-_WAYS_OUT = "To train a new model, delete the file or give TrainingCheckpoint another path."
+_IRRELEVANT = {"callbacks", "device", "max_epochs", "random_state", "verbose", "warm_start"}
+_ADVICE = "To train a new model, delete the file or give TrainingCheckpoint another path."
 
 
 class TrainingCheckpoint(Callback):
@@ -123,13 +124,13 @@ def find_run(estimator, rows):
     if n_epochs > estimator.max_epochs:
         raise ValueError(
             f"The checkpoint {path} has trained for {n_epochs} epochs already, more than"
-            f" max_epochs={estimator.max_epochs}. {_WAYS_OUT}"
+            f" max_epochs={estimator.max_epochs}. {_ADVICE}"
         )
     return run, saved
 
 
 def resume_run(net, saved):
-    """Put a new net where a run stopped.
+    """Restore the state in which a run stopped.
 
     Parameters
     ----------
@@ -147,7 +148,7 @@ def resume_run(net, saved):
         net.optimizer_.load_state_dict(saved["optimizer"])
     except (RuntimeError, ValueError) as error:
         raise ValueError(
-            f"The checkpoint does not fit the module; has its code changed? {error} {_WAYS_OUT}"
+            f"The checkpoint does not fit the module; has its code changed? {error} {_ADVICE}"
         ) from error
 
 
@@ -161,13 +162,16 @@ def _checkpoint(callbacks):
 
 
 def _identity(estimator, rows):
-    """All that determines where the training leads, from names to texts."""
+    """Everything that determines the result of a training, as texts by name."""
     parameters = estimator.get_params()
-    run = {name: parameters[name] for name in sorted(parameters.keys() - _NO_MATTER)}
+    run = {name: parameters[name] for name in sorted(parameters.keys() - _IRRELEVANT)}
     run["shape of a row"] = estimator._layout.module_shape
     if isinstance(estimator.random_state, Integral):
         run["random_state"] = estimator.random_state
-    if estimator.lr_schedule is not None or estimator.epsilon_warmup > 0:
+    if (
+        estimator.lr_schedule is not None
+        or resolve_warmup(estimator.epsilon_warmup, estimator.training) > 0
+    ):
         run["max_epochs"] = estimator.max_epochs
     if isinstance(estimator.module, nn.Module):
         weights = estimator.module.state_dict().values()
@@ -196,5 +200,5 @@ def _check_same(run, other, path):
     if differences:
         raise ValueError(
             f"The checkpoint {path} is of another training run, which differs in"
-            f" {', '.join(differences)}. {_WAYS_OUT}"
+            f" {', '.join(differences)}. {_ADVICE}"
         )

@@ -37,26 +37,45 @@ class AdversarialNetClassifier(BaseAdversarialNetClassifier):
         feature that cannot be changed.
     norm : {"linf"}, default="linf"
         Shape of the perturbation set.
-    attack : {"pgd", "fgsm"} or None, default="pgd"
-        How the worst case is searched for while training. "pgd" takes `attack_steps` steps, "fgsm"
-        a single one [3]_. None is natural training.
+    training : {"pgd", "fgsm", "trades", "ibp"} or None, default="pgd"
+        What a training step minimizes. "pgd": the loss of the worst case that an attack of
+        `attack_steps` steps finds; "fgsm": that of a single step [3]_; "trades": the clean loss,
+        and `trades_weight` times the divergence of the probabilities under attack from the clean
+        ones [4]_; "ibp": a mix of the clean loss and that of the worst case by interval bounds,
+        which :meth:`certified_score` can prove [5]_. It costs about three natural passes, whatever
+        `attack_steps`, and needs a module whose layers all have bounds; see
+        :class:`~sklearn_advex.neural_network.ResidualSum`. None is natural training.
     attack_steps : int, default=10
-        Steps of "pgd".
+        Steps of "pgd" and "trades", and of the attacks on the fitted model.
     attack_step_size : "auto" or float, default="auto"
-        Length of a step, in the features' units. "auto" is ``2.5 * epsilon / attack_steps`` for
-        "pgd" and ``1.25 * epsilon`` for "fgsm". The paper's own schedule for images is
+        Length of a step, in the features' units. "auto" is ``2.5 * epsilon / attack_steps``, and
+        ``1.25 * epsilon`` for "fgsm". The paper's own schedule for images is
         ``100 * epsilon + 10`` steps of 0.01.
     random_start : bool, default=True
         Whether an attack starts anywhere in the box, rather than at the input. Without it, one
-        "fgsm" step of size `epsilon` is the exact worst case of a linear module.
+        "fgsm" step of size `epsilon` is the exact worst case of a linear module. "trades" starts at
+        random always.
+    trades_weight : float, default=6.0
+        Weight of the divergence in the loss of "trades": 0 is natural training, more trades
+        accuracy for robustness.
+    certified_share : float, default=0.5
+        Share of the certified loss in that of "ibp", in [0, 1]; it grows from 0 along with epsilon.
+        Less is more accurate, more has better bounds.
     clip : tuple (low, high) or None, default=(0.0, 1.0)
         The range of valid inputs, which the attack does not leave: two numbers, or two arrays with
         one number per feature. None for data without bounds.
     alpha : float, default=0.0
         Weight of the l1 norm of the module's weights in the mean loss; the paper's lambda, for its
         l1-regularized models. Parameters with one dimension (biases, scales) are not penalized.
-    epsilon_warmup : float, default=0.0
-        Share of the training steps over which the attack grows linearly from nothing to `epsilon`.
+    sparsity : float, default=0.0
+        Weight of one minus the Gini index of each row's attributions (input times gradient of the
+        lead of the true class, baseline 0) in the mean loss [6]_. Together with an adversary it
+        makes explanations shorter still; alone it games the index: the features named are not
+        enough for the prediction, see :func:`sklearn_advex.metrics.sufficiency`.
+    epsilon_warmup : "auto" or float, default="auto"
+        Share of the training steps over which the adversary grows linearly from nothing to
+        `epsilon`. "auto" is half of them for "ibp", which cannot start at full size, and none for
+        attacks.
     max_epochs : int, default=10
         Passes over the data.
     batch_size : int, default=128
@@ -84,8 +103,8 @@ class AdversarialNetClassifier(BaseAdversarialNetClassifier):
     callbacks : list of skorch callbacks or None, default=None
         What is called along the training, for example a :class:`TrainingCheckpoint`.
     warm_start : bool, default=False
-        Whether `fit` goes on with the module and the optimizer as they are, over `max_epochs` more
-        epochs with the parameters of now (all but `module` and `optimizer`).
+        Whether `fit` on a fitted model continues its training for `max_epochs` more epochs, with
+        the current parameters (all but `module` and `optimizer`), instead of starting anew.
     random_state : int, RandomState instance or None, default=None
         Determines initial weights, order of the rows, random starts and dropout. Torch's global
         random state is left as found; trainings in several threads, which share it, wait for each
@@ -104,9 +123,10 @@ class AdversarialNetClassifier(BaseAdversarialNetClassifier):
         The net that trained it.
     history_ : skorch.History
         One dict per epoch: ``train_loss`` (the objective) and ``train_clean_loss``,
-        ``train_clean_accuracy``, ``train_adversarial_loss``, ``train_adversarial_accuracy``, each
-        the mean over the epoch's batches at their time; the same with ``valid_`` where
-        `validation_fraction` asks for it.
+        ``train_clean_accuracy``, and of attacked batches ``train_adversarial_loss``,
+        ``train_adversarial_accuracy`` or by bounds ``train_certified_loss``,
+        ``train_certified_accuracy``; each the mean over the epoch's batches at their time. The same
+        with ``valid_`` where `validation_fraction` asks for it.
     classes_ : ndarray of shape (n_classes,)
         Class labels.
     epsilon_ : ndarray of shape (n_features,)
@@ -141,6 +161,17 @@ class AdversarialNetClassifier(BaseAdversarialNetClassifier):
     .. [3] E. Wong, L. Rice, J. Z. Kolter. "Fast is Better than Free: Revisiting Adversarial
        Training". ICLR 2020. https://arxiv.org/abs/2001.03994
 
+    .. [4] H. Zhang, Y. Yu, J. Jiao, E. P. Xing, L. El Ghaoui, M. I. Jordan. "Theoretically
+       Principled Trade-off between Robustness and Accuracy". ICML 2019.
+       https://arxiv.org/abs/1901.08573
+
+    .. [5] S. Gowal et al. "On the Effectiveness of Interval Bound Propagation for Training
+       Verifiably Robust Models". 2018. https://arxiv.org/abs/1810.12715
+
+    .. [6] G. Erion, J. D. Janizek, P. Sturmfels, S. M. Lundberg, S.-I. Lee. "Improving Performance
+       of Deep Learning Models with Axiomatic Attribution Priors and Expected Gradients". Nature
+       Machine Intelligence 2021. https://arxiv.org/abs/1906.10670
+
     Examples
     --------
     >>> from sklearn.datasets import load_breast_cancer
@@ -166,13 +197,16 @@ class AdversarialNetClassifier(BaseAdversarialNetClassifier):
         *,
         epsilon=0.3,
         norm="linf",
-        attack="pgd",
+        training="pgd",
         attack_steps=10,
         attack_step_size="auto",
         random_start=True,
+        trades_weight=6.0,
+        certified_share=0.5,
         clip=(0.0, 1.0),
         alpha=0.0,
-        epsilon_warmup=0.0,
+        sparsity=0.0,
+        epsilon_warmup="auto",
         max_epochs=10,
         batch_size=128,
         optimizer=torch.optim.Adam,
@@ -191,12 +225,15 @@ class AdversarialNetClassifier(BaseAdversarialNetClassifier):
         self.module = module
         self.epsilon = epsilon
         self.norm = norm
-        self.attack = attack
+        self.training = training
         self.attack_steps = attack_steps
         self.attack_step_size = attack_step_size
         self.random_start = random_start
+        self.trades_weight = trades_weight
+        self.certified_share = certified_share
         self.clip = clip
         self.alpha = alpha
+        self.sparsity = sparsity
         self.epsilon_warmup = epsilon_warmup
         self.max_epochs = max_epochs
         self.batch_size = batch_size
@@ -246,26 +283,45 @@ class AdversarialCNNClassifier(BaseAdversarialNetClassifier):
         feature that cannot be changed.
     norm : {"linf"}, default="linf"
         Shape of the perturbation set.
-    attack : {"pgd", "fgsm"} or None, default="pgd"
-        How the worst case is searched for while training. "pgd" takes `attack_steps` steps, "fgsm"
-        a single one [3]_. None is natural training.
+    training : {"pgd", "fgsm", "trades", "ibp"} or None, default="pgd"
+        What a training step minimizes. "pgd": the loss of the worst case that an attack of
+        `attack_steps` steps finds; "fgsm": that of a single step [3]_; "trades": the clean loss,
+        and `trades_weight` times the divergence of the probabilities under attack from the clean
+        ones [4]_; "ibp": a mix of the clean loss and that of the worst case by interval bounds,
+        which :meth:`certified_score` can prove [5]_. It costs about three natural passes, whatever
+        `attack_steps`, and needs a module whose layers all have bounds; see
+        :class:`~sklearn_advex.neural_network.ResidualSum`. None is natural training.
     attack_steps : int, default=10
-        Steps of "pgd".
+        Steps of "pgd" and "trades", and of the attacks on the fitted model.
     attack_step_size : "auto" or float, default="auto"
-        Length of a step, in the features' units. "auto" is ``2.5 * epsilon / attack_steps`` for
-        "pgd" and ``1.25 * epsilon`` for "fgsm". The paper's own schedule for images is
+        Length of a step, in the features' units. "auto" is ``2.5 * epsilon / attack_steps``, and
+        ``1.25 * epsilon`` for "fgsm". The paper's own schedule for images is
         ``100 * epsilon + 10`` steps of 0.01.
     random_start : bool, default=True
         Whether an attack starts anywhere in the box, rather than at the input. Without it, one
-        "fgsm" step of size `epsilon` is the exact worst case of a linear module.
+        "fgsm" step of size `epsilon` is the exact worst case of a linear module. "trades" starts at
+        random always.
+    trades_weight : float, default=6.0
+        Weight of the divergence in the loss of "trades": 0 is natural training, more trades
+        accuracy for robustness.
+    certified_share : float, default=0.5
+        Share of the certified loss in that of "ibp", in [0, 1]; it grows from 0 along with epsilon.
+        Less is more accurate, more has better bounds.
     clip : tuple (low, high) or None, default=(0.0, 1.0)
         The range of valid inputs, which the attack does not leave: two numbers, or two arrays with
         one number per feature. None for data without bounds.
     alpha : float, default=0.0
         Weight of the l1 norm of the module's weights in the mean loss; the paper's lambda, for its
         l1-regularized models. Parameters with one dimension (biases, scales) are not penalized.
-    epsilon_warmup : float, default=0.0
-        Share of the training steps over which the attack grows linearly from nothing to `epsilon`.
+    sparsity : float, default=0.0
+        Weight of one minus the Gini index of each row's attributions (input times gradient of the
+        lead of the true class, baseline 0) in the mean loss [6]_. Together with an adversary it
+        makes explanations shorter still; alone it games the index: the features named are not
+        enough for the prediction, see :func:`sklearn_advex.metrics.sufficiency`.
+    epsilon_warmup : "auto" or float, default="auto"
+        Share of the training steps over which the adversary grows linearly from nothing to
+        `epsilon`. "auto" is half of them for "ibp", which cannot start at full size, and none for
+        attacks.
     max_epochs : int, default=10
         Passes over the data.
     batch_size : int, default=128
@@ -293,8 +349,8 @@ class AdversarialCNNClassifier(BaseAdversarialNetClassifier):
     callbacks : list of skorch callbacks or None, default=None
         What is called along the training, for example a :class:`TrainingCheckpoint`.
     warm_start : bool, default=False
-        Whether `fit` goes on with the module and the optimizer as they are, over `max_epochs` more
-        epochs with the parameters of now (all but `module` and `optimizer`).
+        Whether `fit` on a fitted model continues its training for `max_epochs` more epochs, with
+        the current parameters (all but `module` and `optimizer`), instead of starting anew.
     random_state : int, RandomState instance or None, default=None
         Determines initial weights, order of the rows, random starts and dropout. Torch's global
         random state is left as found; trainings in several threads, which share it, wait for each
@@ -315,9 +371,10 @@ class AdversarialCNNClassifier(BaseAdversarialNetClassifier):
         The net that trained it.
     history_ : skorch.History
         One dict per epoch: ``train_loss`` (the objective) and ``train_clean_loss``,
-        ``train_clean_accuracy``, ``train_adversarial_loss``, ``train_adversarial_accuracy``, each
-        the mean over the epoch's batches at their time; the same with ``valid_`` where
-        `validation_fraction` asks for it.
+        ``train_clean_accuracy``, and of attacked batches ``train_adversarial_loss``,
+        ``train_adversarial_accuracy`` or by bounds ``train_certified_loss``,
+        ``train_certified_accuracy``; each the mean over the epoch's batches at their time. The same
+        with ``valid_`` where `validation_fraction` asks for it.
     classes_ : ndarray of shape (n_classes,)
         Class labels.
     epsilon_ : ndarray of shape (n_features,)
@@ -351,6 +408,17 @@ class AdversarialCNNClassifier(BaseAdversarialNetClassifier):
     .. [3] E. Wong, L. Rice, J. Z. Kolter. "Fast is Better than Free: Revisiting Adversarial
        Training". ICLR 2020. https://arxiv.org/abs/2001.03994
 
+    .. [4] H. Zhang, Y. Yu, J. Jiao, E. P. Xing, L. El Ghaoui, M. I. Jordan. "Theoretically
+       Principled Trade-off between Robustness and Accuracy". ICML 2019.
+       https://arxiv.org/abs/1901.08573
+
+    .. [5] S. Gowal et al. "On the Effectiveness of Interval Bound Propagation for Training
+       Verifiably Robust Models". 2018. https://arxiv.org/abs/1810.12715
+
+    .. [6] G. Erion, J. D. Janizek, P. Sturmfels, S. M. Lundberg, S.-I. Lee. "Improving Performance
+       of Deep Learning Models with Axiomatic Attribution Priors and Expected Gradients". Nature
+       Machine Intelligence 2021. https://arxiv.org/abs/1906.10670
+
     Examples
     --------
     >>> from sklearn.datasets import load_digits
@@ -377,13 +445,16 @@ class AdversarialCNNClassifier(BaseAdversarialNetClassifier):
         channels="auto",
         epsilon=0.3,
         norm="linf",
-        attack="pgd",
+        training="pgd",
         attack_steps=10,
         attack_step_size="auto",
         random_start=True,
+        trades_weight=6.0,
+        certified_share=0.5,
         clip=(0.0, 1.0),
         alpha=0.0,
-        epsilon_warmup=0.0,
+        sparsity=0.0,
+        epsilon_warmup="auto",
         max_epochs=10,
         batch_size=128,
         optimizer=torch.optim.Adam,
@@ -404,12 +475,15 @@ class AdversarialCNNClassifier(BaseAdversarialNetClassifier):
         self.channels = channels
         self.epsilon = epsilon
         self.norm = norm
-        self.attack = attack
+        self.training = training
         self.attack_steps = attack_steps
         self.attack_step_size = attack_step_size
         self.random_start = random_start
+        self.trades_weight = trades_weight
+        self.certified_share = certified_share
         self.clip = clip
         self.alpha = alpha
+        self.sparsity = sparsity
         self.epsilon_warmup = epsilon_warmup
         self.max_epochs = max_epochs
         self.batch_size = batch_size

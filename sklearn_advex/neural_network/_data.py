@@ -5,10 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import issparse
+from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import validate_data
 
 from sklearn_advex._utils._class_targets import check_row_weights, weight_per_class
-from sklearn_advex._utils._frames import row_shape
+from sklearn_advex._utils._containers import row_shape
 
 
 class LabeledRows(NamedTuple):
@@ -129,3 +130,18 @@ def labeled_rows(rows, positions, classes, sample_weight, class_weight):
     if not weight.any():
         raise ValueError("sample_weight and class_weight must be above 0 for at least one row.")
     return LabeledRows(rows, positions, (weight / weight.mean()).astype(np.float32))
+
+
+def share_of(is_counted, sample_weight):
+    """Weighted share of the rows that count.
+
+    Parameters
+    ----------
+    is_counted : ndarray of bool of shape (n_samples,)
+    sample_weight : ndarray of shape (n_samples,) or None
+
+    Returns
+    -------
+    float
+    """
+    return float(accuracy_score(np.ones_like(is_counted), is_counted, sample_weight=sample_weight))

@@ -1,5 +1,6 @@
 """The skorch net that trains a module against an adversary."""
 
+import math
 from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
@@ -8,13 +9,17 @@ import numpy as np
 import torch
 from skorch import NeuralNetClassifier
 from skorch.callbacks import EpochTimer, PassthroughScoring
-from torch.nn import functional
 
 from sklearn_advex._input_gradients import input_gradient_network
 from sklearn_advex.neural_network._attack import frozen
 from sklearn_advex.neural_network._cuda_graph import captured_attack
 from sklearn_advex.neural_network._modules import class_logits
+from sklearn_advex.neural_network._robust_losses import NaturalLoss
 
+#: What losses and accuracies are of: the inputs, attacked inputs, the worst case by bounds.
+KINDS = ("clean", "adversarial", "certified")
+#: Data up to that size are shuffled as a whole; a gather per batch takes longer but no memory.
+_COPIED_BYTES = 2**26
 _METRICS = (("loss", True), ("accuracy", False))  # and whether less of it is better
 
 
@@ -48,6 +53,10 @@ class LabeledTensors(NamedTuple):
         """
         return LabeledTensors(*(part[rows.to(part.device)] for part in self))
 
+    def span(self, start, stop):
+        """Return the rows from `start` to before `stop`, without a copy."""
+        return LabeledTensors(*(part[start:stop] for part in self))
+
 
 class TrainingData(NamedTuple):
     """What the net trains on, and what it is watched on (None where there is none)."""
@@ -57,12 +66,36 @@ class TrainingData(NamedTuple):
 
 
 class Batch(tuple):
-    """A batch as callbacks of skorch unpack it, ``X, y``, with the weights of its rows."""
+    """A batch as callbacks of skorch unpack it, ``X, y``, with more that a loss is made from.
 
-    def __new__(cls, data):
+    Attributes
+    ----------
+    X, y, weight : Tensor
+        As of :class:`LabeledTensors`; `X` is attacked where there is an attack.
+    scale : float
+        What epsilon is multiplied by.
+    clean_X : Tensor
+        The inputs before an attack.
+    clean_logits : Tensor or None
+        The logits of these, where they were computed.
+    """
+
+    def __new__(cls, data, scale=1.0, clean_X=None, clean_logits=None):
         batch = super().__new__(cls, (data.X, data.y))
-        batch.weight = data.weight
+        batch.X, batch.y, batch.weight = data
+        batch.scale = scale
+        batch.clean_X = data.X if clean_X is None else clean_X
+        batch.clean_logits = clean_logits
         return batch
+
+    def with_scale(self, scale):
+        """Return the batch with another `scale`."""
+        data = LabeledTensors(self.X, self.y, self.weight)
+        return Batch(data, scale, self.clean_X, self.clean_logits)
+
+    def attacked(self, X, clean_logits):
+        """Return the batch with attacked inputs, and the logits of those before."""
+        return Batch(LabeledTensors(X, self.y, self.weight), self.scale, self.X, clean_logits)
 
 
 class Schedule(NamedTuple):
@@ -119,23 +152,30 @@ class BatchIterator:
     def __iter__(self):
         """Yield the batches of a pass."""
         n_samples = len(self.data.y)
-        order = torch.randperm(n_samples) if self.shuffle else torch.arange(n_samples)
         starts = [position * self.batch_size for position in range(len(self))]
-        for start, stop in pairwise([*starts, n_samples]):
-            yield Batch(self.data.take(order[start:stop]))
+        spans = pairwise([*starts, n_samples])
+        if not self.shuffle:
+            yield from (Batch(self.data.span(*span)) for span in spans)
+            return
+        order = torch.randperm(n_samples)
+        if self.data.X.nbytes <= _COPIED_BYTES:
+            shuffled = self.data.take(order)
+            yield from (Batch(shuffled.span(*span)) for span in spans)
+        else:
+            yield from (Batch(self.data.take(order[start:stop])) for start, stop in spans)
 
 
 class AdversarialNet(NeuralNetClassifier):
-    """A skorch net that replaces each batch by its worst case before it learns from it.
+    """A skorch net that minimizes a robust loss.
 
     Parameters
     ----------
     *args, **kwargs
         As for skorch's NeuralNetClassifier.
-    attack : ProjectedGradientDescent or None
-        What finds the worst case; None trains on the inputs as they are.
+    robust_loss : RobustLoss
+        What a training step minimizes.
     epsilon_warmup : float
-        Share of the training steps over which the attack grows linearly to its full size.
+        Share of the training steps over which epsilon grows linearly to its full size.
     alpha : float
         Weight of the l1 norm of the module's weights (its parameters but for biases and scales,
         which have one dimension) in the loss.
@@ -151,17 +191,17 @@ class AdversarialNet(NeuralNetClassifier):
     ----------
     schedule : Schedule or None
         The epochs that `lr_factor` and `epsilon_warmup` refer to; None for full size throughout.
-    asked_for : tuple (callbacks, is_verbose) or None
-        The wishes of the estimator that the present callbacks are the answer to.
+    callback_request : tuple (callbacks, is_verbose) or None
+        The estimator's parameters from which the present callbacks were made.
     """
 
     # A net that was pickled on a GPU can be read without one: skorch moves these to where it is.
-    cuda_dependent_attributes_ = [*NeuralNetClassifier.cuda_dependent_attributes_, "attack"]
+    cuda_dependent_attributes_ = [*NeuralNetClassifier.cuda_dependent_attributes_, "robust_loss"]
 
     def __init__(
         self,
         *args,
-        attack=None,
+        robust_loss=None,
         epsilon_warmup=0.0,
         alpha=0.0,
         lr_factor=None,
@@ -170,14 +210,14 @@ class AdversarialNet(NeuralNetClassifier):
         **kwargs,
     ):
         super().__init__(*args, **kwargs)
-        self.attack = attack
+        self.robust_loss = NaturalLoss() if robust_loss is None else robust_loss
         self.epsilon_warmup = epsilon_warmup
         self.alpha = alpha
         self.lr_factor = lr_factor
         self.autocast_dtype = autocast_dtype
         self.seed = seed
         self.schedule = None
-        self.asked_for = None
+        self.callback_request = None
 
     @property
     def precision(self):
@@ -187,8 +227,7 @@ class AdversarialNet(NeuralNetClassifier):
     @property
     def _default_callbacks(self):
         """The mean over each epoch of every number recorded; nothing is printed."""
-        kinds = ("clean", "adversarial")
-        scores = [(f"{kind}_{name}", lower) for kind in kinds for name, lower in _METRICS]
+        scores = [(f"{kind}_{name}", lower) for kind in KINDS for name, lower in _METRICS]
         averages = [
             PassthroughScoring(f"{part}_{name}", lower, on_train=part == "train")
             for part in ("train", "valid")
@@ -283,10 +322,10 @@ class AdversarialNet(NeuralNetClassifier):
         torch.manual_seed(int(seeds.generate_state(1)[0]))
 
     def train_step(self, batch, **fit_params):
-        """Find the worst case of a batch, once, and take an optimizer step on it.
+        """Prepare a batch, once, and take an optimizer step on its robust loss.
 
-        The optimizer may call the loss of a batch several times, so the attack cannot be part of it
-        (:meth:`train_step_single`).
+        The optimizer may evaluate the loss several times (:meth:`train_step_single`), so an attack
+        cannot be part of that.
 
         Parameters
         ----------
@@ -308,17 +347,9 @@ class AdversarialNet(NeuralNetClassifier):
         if self.schedule is not None:
             progress = self.schedule.progress(self.n_steps / self.steps_per_epoch)
             self._set_learning_rate(progress)
-            scale = self._attack_scale(progress)
-        learned, kind = batch, "clean"
-        if self.attack is not None:
-            learned, kind = self._attacked(batch, "train", scale)
-        step = super().train_step(learned, **fit_params)
-        if not step["loss"].isfinite():
-            raise DivergenceError(
-                f"The training diverged in epoch {len(self.history)}: the loss is not finite. Lower"
-                f" lr={self.lr}, or scale X."
-            )
-        self._record("train", kind, step["y_pred"], batch[1])
+            scale = self._epsilon_scale(progress)
+        step = super().train_step(self.robust_loss.prepare(self, batch, scale), **fit_params)
+        self._record("train", step)
         self.n_steps += 1
         return step
 
@@ -328,22 +359,22 @@ class AdversarialNet(NeuralNetClassifier):
         Parameters
         ----------
         batch : Batch
+            As the robust loss has prepared it.
         **fit_params
             Not used.
 
         Returns
         -------
         dict
-            The loss and the logits.
+            The loss, the logits it is of, and what the history keeps.
         """
         self._set_training(True)
-        logits = self._logits(batch[0])
-        loss = self._loss(logits, batch)
-        loss.backward()
-        return {"loss": loss.detach(), "y_pred": logits.detach()}
+        step = self._step(batch)
+        step["loss"].backward()
+        return step | {"loss": step["loss"].detach()}
 
     def validation_step(self, batch, **fit_params):
-        """Watch a batch that is not trained on.
+        """Compute loss and accuracies of a batch that is not trained on, at full epsilon.
 
         Parameters
         ----------
@@ -354,54 +385,90 @@ class AdversarialNet(NeuralNetClassifier):
         Returns
         -------
         dict
-            The loss and the logits, of the worst case if there is an attack.
+            The loss, the logits it is of, and what the history keeps.
         """
-        watched, kind = batch, "clean"
-        if self.attack is not None:
-            watched, kind = self._attacked(batch, "valid", 1.0)
+        batch = self.robust_loss.prepare(self, batch, 1.0)
         with frozen(self.module_), torch.no_grad():
-            logits = self._logits(watched[0])
-            loss = self._loss(logits, watched)
-        self._record("valid", kind, logits, batch[1])
-        return {"loss": loss, "y_pred": logits}
+            step = self._step(batch)
+        self._record("valid", step)
+        return step
 
-    def _attacked(self, batch, part, scale):
-        """The worst case of a batch; records how the batch itself fares."""
-        X, y = batch
-        with frozen(self.module_):
-            network = input_gradient_network(self.module_, self.autocast_dtype)
-            logits_of = partial(self._logits, network=network)
-            with torch.no_grad():
-                self._record(part, "clean", logits_of(X), y)
-            X = self._perturb(logits_of, X, y)(X, y, scale)
-        return Batch(LabeledTensors(X, y, batch.weight)), "adversarial"
+    def _step(self, batch):
+        losses, outcomes = self.robust_loss.losses(self, batch)
+        loss = (losses * batch.weight).mean() + self._penalty()
+        with torch.no_grad():
+            numbers = {
+                f"{kind}_{name}": number
+                for kind, outcome in outcomes.items()
+                for name, number in (
+                    ("loss", outcome.losses.mean()),
+                    ("accuracy", (outcome.logits.argmax(dim=1) == batch.y).float().mean()),
+                )
+            }
+        logits = [*outcomes.values()][-1].logits.detach()
+        return {"loss": loss, "y_pred": logits, "numbers": numbers}
 
-    def _perturb(self, logits_of, X, y):
-        """The attack as it is fastest for a batch."""
+    def frozen_logits(self):
+        """From inputs to logits, faster in gradients with respect to inputs.
+
+        To be called while the module is frozen: the weights must not change afterwards.
+
+        Returns
+        -------
+        callable
+        """
+        network = input_gradient_network(self.module_, self.autocast_dtype)
+        return partial(self.logits, network=network)
+
+    def run_attack(self, attack, logits_of, X, y, scale):
+        """Attack a batch in the way that is fastest on its device.
+
+        Parameters
+        ----------
+        attack : ProjectedGradientDescent
+        logits_of, X, y, scale
+            As for :meth:`ProjectedGradientDescent.perturb`.
+
+        Returns
+        -------
+        Tensor of the shape of X
+        """
         if not X.is_cuda or len(y) != self.batch_size:
-            return partial(self.attack.perturb, logits_of)
+            return attack.perturb(logits_of, X, y, scale)
         if self._captured is None:
-            self._captured = captured_attack(self.attack, logits_of, X, y)
-        return self._captured
+            self._captured = captured_attack(attack, logits_of, X, y)
+        return self._captured(X, y, scale)
 
-    def _record(self, part, kind, logits, y):
-        accuracy = (logits.argmax(dim=1) == y).float().mean()
-        numbers = torch.stack([functional.cross_entropy(logits, y), accuracy]).tolist()
-        for (name, _), number in zip(_METRICS, numbers, strict=True):
-            self.history.record_batch(f"{part}_{kind}_{name}", number)
+    def logits(self, X, network=None):
+        """Compute logits of all classes as `autocast_dtype` allows, in the weights' own type.
 
-    def _loss(self, logits, batch):
-        losses = functional.cross_entropy(logits, batch[1], reduction="none")
-        return (losses * batch.weight).mean() + self._penalty()
+        Parameters
+        ----------
+        X : Tensor of shape (n_samples, ...)
+        network : callable, default=None
+            What computes the same function as the module; None is the module itself.
 
-    def _logits(self, X, network=None):
-        """Logits of all classes, computed as `autocast_dtype` allows, in the weights' own type."""
-        enabled = self.autocast_dtype is not None
-        with torch.autocast(torch.device(self.device).type, self.autocast_dtype, enabled):
-            # a module may write to its input
-            return class_logits((self.module_ if network is None else network)(X.clone())).to(
-                X.dtype
+        Returns
+        -------
+        Tensor of shape (n_samples, n_classes)
+        """
+        network = self.module_ if network is None else network
+        X = X.clone()  # a module may write to its input
+        if self.autocast_dtype is None:
+            return class_logits(network(X))
+        with torch.autocast(torch.device(self.device).type, self.autocast_dtype):
+            return class_logits(network(X)).to(X.dtype)
+
+    def _record(self, part, step):
+        """Keep the numbers of a batch, and raise if its loss is not finite."""
+        loss, *numbers = torch.stack([step["loss"], *step["numbers"].values()]).tolist()
+        if part == "train" and not math.isfinite(loss):
+            raise DivergenceError(
+                f"The training diverged in epoch {len(self.history)}: the loss is not finite. Lower"
+                f" lr={self.lr}, or scale X, such as by a StandardScaler."
             )
+        for name, number in zip(step["numbers"], numbers, strict=True):
+            self.history.record_batch(f"{part}_{name}", number)
 
     def _penalty(self):
         if self.alpha == 0:
@@ -409,7 +476,7 @@ class AdversarialNet(NeuralNetClassifier):
         weights = [parameter for parameter in self.module_.parameters() if parameter.ndim > 1]
         return self.alpha * sum(weight.abs().sum() for weight in weights)
 
-    def _attack_scale(self, progress):
+    def _epsilon_scale(self, progress):
         return 1.0 if self.epsilon_warmup == 0 else min(1.0, progress / self.epsilon_warmup)
 
     def _set_learning_rate(self, progress):

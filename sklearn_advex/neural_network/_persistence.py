@@ -11,7 +11,14 @@ from sklearn_advex.neural_network._layout import RowLayout
 from sklearn_advex.neural_network._net_state import net_state, restore_net
 from sklearn_advex.neural_network._saved_file import read_file, write_file
 
-_FITTED = ("classes_", "n_features_in_", "feature_names_in_", "feature_means_", "epsilon_")
+_FITTED = (
+    "classes_",
+    "n_features_in_",
+    "feature_names_in_",
+    "feature_means_",
+    "epsilon_",
+    "categories_",
+)
 
 
 class PersistenceMixin:
@@ -64,7 +71,7 @@ class PersistenceMixin:
             The file.
         module : torch.nn.Module, its class or another factory, default=None
             What the model was made with. None will do for the default network of
-            :class:`AdversarialCNNClassifier`.
+            :class:`AdversarialCNNClassifier`, and for :class:`AdversarialMLPClassifier`.
         device : str or torch.device, default="auto"
             Where to put the model, whatever it was trained on.
 
@@ -87,11 +94,15 @@ class PersistenceMixin:
                 f"{path} holds a model of the class {saved['class']}, not {cls.__name__}: load it"
                 f" by {saved['class']}.load."
             )
-        if module is None:
-            module = _known_module(saved["module"], path)
-        parameters = saved["parameters"]
-        parameters["optimizer"] = _torch_optimizer(parameters["optimizer"])
-        model = cls(module=module, device=device, **parameters)
+        parameters = saved["parameters"] | {"device": device}
+        if "optimizer" in parameters:
+            parameters["optimizer"] = _torch_optimizer(parameters["optimizer"])
+        if "module" in cls._get_param_names():
+            named = _known_module(saved["module"], path) if module is None else module
+            parameters["module"] = named
+        elif module is not None:
+            raise ValueError(f"{cls.__name__} makes its own module: load it without module=.")
+        model = cls(**parameters)
         for name in _FITTED:
             if name in saved["fitted"]:
                 setattr(model, name, saved["fitted"][name])
@@ -125,9 +136,11 @@ def qualified_name(obj):
 def _plain_parameters(estimator):
     """The parameters by name, without those that a loaded model gets anew."""
     parameters = estimator.get_params()
-    del parameters["module"], parameters["device"]
+    parameters.pop("module", None)
+    del parameters["device"]
     parameters["callbacks"] = None
-    parameters["optimizer"] = _optimizer_name(estimator.optimizer)
+    if "optimizer" in parameters:
+        parameters["optimizer"] = _optimizer_name(estimator.optimizer)
     if callable(estimator.lr_schedule):
         parameters["lr_schedule"] = None
     if isinstance(estimator.random_state, np.random.RandomState):

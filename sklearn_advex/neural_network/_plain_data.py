@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-# Momenta that are not in memory as their weights are would be updated by slower kernels.
+# A momentum must have the memory format of its weight: torch's fused updates are slower otherwise.
 _MEMORY_FORMATS = {True: torch.channels_last, False: torch.preserve_format}
 
 

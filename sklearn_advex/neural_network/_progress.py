@@ -1,18 +1,18 @@
-"""A line in the terminal that grows while a network is trained, below one on how."""
+"""A progress bar for the training of a network."""
 
 import sys
 
 from skorch.callbacks import Callback
 from tqdm import tqdm
 
-_ACCURACIES = {"clean": "train_clean_accuracy", "adversarial": "train_adversarial_accuracy"}
+_ACCURACIES = {kind: f"train_{kind}_accuracy" for kind in ("clean", "adversarial", "certified")}
 
 
 class TrainingProgress(Callback):
     """Show the epoch, the accuracies in it so far and the time left while a net is trained."""
 
     def initialize(self):
-        """Forget the line of an earlier training.
+        """Discard the progress bar of an earlier training.
 
         Returns
         -------
@@ -22,7 +22,7 @@ class TrainingProgress(Callback):
         return self
 
     def on_epoch_begin(self, net, **kwargs):
-        """Say which epoch it is; before the first, where and in what numbers it is computed.
+        """Show the epoch; before the first one, print device and precision.
 
         Parameters
         ----------
@@ -38,13 +38,13 @@ class TrainingProgress(Callback):
         self.bar_.set_description(f"epoch {epoch}/{net.last_epoch}")
 
     def on_batch_end(self, net, training=False, **kwargs):
-        """Count the batch, and show the mean accuracies of the epoch so far.
+        """Advance the bar by one batch, and show the mean accuracies of the epoch so far.
 
         Parameters
         ----------
         net : AdversarialNet
         training : bool, default=False
-            Batches that are only watched do not count.
+            Batches of the validation rows do not count.
         **kwargs
             Not used.
         """
@@ -61,7 +61,7 @@ class TrainingProgress(Callback):
         self.bar_.update()
 
     def on_train_end(self, net, **kwargs):
-        """Close the line, where a checkpoint left any epochs to show.
+        """Close the bar; there is none if a checkpoint had completed all epochs.
 
         Parameters
         ----------

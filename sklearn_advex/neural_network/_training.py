@@ -9,7 +9,6 @@ from torch import nn
 from sklearn_advex.neural_network._device import resolve_precision
 from sklearn_advex.neural_network._modules import build_module
 from sklearn_advex.neural_network._net import AdversarialNet, LabeledTensors, TrainingData
-from sklearn_advex.neural_network._progress import TrainingProgress
 from sklearn_advex.neural_network._schedules import LR_SCHEDULES
 
 _ADAM_FORMS = {"fused", "foreach", "capturable", "differentiable"}
@@ -35,7 +34,7 @@ def build_net(estimator, device, row_shape, n_classes):
         partial(
             build_module,
             estimator.module,
-            estimator._nested_params("module__"),
+            estimator._module_params(),
             row_shape,
             n_classes,
         ),
@@ -67,8 +66,7 @@ def configure_net(net, estimator):
     """
     schedule = estimator.lr_schedule
     net.lr_factor = LR_SCHEDULES[schedule] if isinstance(schedule, str) else schedule
-    net.batch_size = estimator.batch_size
-    net.epsilon_warmup = estimator.epsilon_warmup
+    net.epsilon_warmup = resolve_warmup(estimator.epsilon_warmup, estimator.training)
     net.alpha = estimator.alpha
     device = torch.device(net.device)
     precision = resolve_precision(estimator.precision, device, net.module_)
@@ -77,10 +75,29 @@ def configure_net(net, estimator):
         group["lr"] = group.pop("initial_lr", group["lr"])  # from before the schedule
     if net.lr != estimator.lr:
         net.set_params(lr=estimator.lr)
-    asked_for = (estimator.callbacks, bool(estimator.verbose))
-    if net.asked_for != asked_for:
-        net.asked_for, net.callbacks = asked_for, _callbacks(estimator)
+    request = estimator._callback_request()
+    if net.callback_request != request:
+        net.callback_request, net.callbacks = request, estimator._all_callbacks()
         net.initialize_callbacks()
+
+
+def resolve_warmup(epsilon_warmup, training):
+    """Turn `epsilon_warmup` into a share of the training steps.
+
+    Parameters
+    ----------
+    epsilon_warmup : "auto" or float
+    training : str or None
+
+    Returns
+    -------
+    float
+        By default half of the steps for interval bounds, which are too loose to learn from at the
+        start, and none for attacks.
+    """
+    if epsilon_warmup == "auto":
+        return 0.5 if training == "ibp" else 0.0
+    return epsilon_warmup
 
 
 def training_data(rows, layout, device, validation_fraction, seed):
@@ -125,8 +142,3 @@ def _optimizer_params(estimator, device):
     if is_adam and device.type in ("cpu", "cuda") and not _ADAM_FORMS & params.keys():
         params |= {"fused": True}
     return params
-
-
-def _callbacks(estimator):
-    callbacks = list(estimator.callbacks or [])
-    return [*callbacks, TrainingProgress()] if estimator.verbose else callbacks

@@ -1,10 +1,11 @@
 """Draw the explanation of one prediction."""
 
+from collections.abc import Mapping
 from numbers import Number
 
 import numpy as np
 
-from sklearn_advex._utils._containers import first_row
+from sklearn_advex._utils._containers import first_row, row_shape
 from sklearn_advex._utils._counts import check_count
 from sklearn_advex.attribution import explain
 from sklearn_advex.plotting._columns import check_names, describe_columns
@@ -102,8 +103,9 @@ class AttributionDisplay:
         model : estimator
             A fitted classifier, or a fitted pipeline that ends in one.
         X_row : array-like, sparse matrix, DataFrame or Series of shape (1, n_features) \
-                or (n_features,)
-            The row to explain, as `model` predicts on it.
+                or (n_features,), str or dict
+            The row to explain, as `model` predicts on it; a single text or record, also as a list
+            or Series of one, for a pipeline that takes these.
         top : int, default=10
             How many features get a bar of their own. The others are summed in one bar.
         feature_names : array-like of shape (n_features,), default=None
@@ -127,7 +129,7 @@ class AttributionDisplay:
             If `X_row` is not one row, or `top` is not positive.
         """
         require_matplotlib(cls.__name__)
-        row = _as_one_row(X_row)
+        row = _as_one_row(X_row, model)
         attributions = explain(model, row, **explain_options)
         names, data = describe_columns(
             model, row, attributions, explain_options.get("groups", "auto")
@@ -227,13 +229,22 @@ def _margin_for_numbers(ax):
     return share / (1 - 2 * share)
 
 
-def _as_one_row(X_row):
-    """Return a row as data of shape (1, n_features)."""
-    if hasattr(X_row, "to_frame") and getattr(X_row, "ndim", None) == 1:
+def _as_one_row(X_row, model):
+    """Return a row as data of shape (1, n_features), a text or a record as a list of one."""
+    if isinstance(X_row, str | Mapping):
+        return [X_row]
+    is_flat = len(row_shape(X_row)) == 0
+    if is_flat and not hasattr(model, "n_features_in_"):  # a pipeline for texts or records
+        samples = list(X_row)
+        if len(samples) == 1:
+            return samples
+        if isinstance(samples[0], str | Mapping):
+            raise ValueError(f"X_row must be one row, got {len(samples)} texts or records.")
+    if hasattr(X_row, "to_frame") and is_flat:
         # A row of a frame with mixed columns has dtype object: infer the dtype of each column.
         return X_row.to_frame().T.infer_objects()
     row = X_row if hasattr(X_row, "shape") else np.asarray(X_row)
-    if len(row.shape) == 1 and not (row.shape[0] == 1 and isinstance(row[0], str)):  # one text
+    if is_flat:
         row = row.reshape(1, -1)
     if row.shape[0] != 1:
         raise ValueError(
@@ -256,7 +267,7 @@ def _explained_class(prediction, target="predicted", y=None, **_):
         return prediction
     if isinstance(target, str) and target == "true":
         return np.ravel(y)[0]
-    return target
+    return target[0] if isinstance(target, list | tuple) else target
 
 
 def _value(value):

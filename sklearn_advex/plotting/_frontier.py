@@ -6,10 +6,11 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import accuracy_score
 
-from sklearn_advex._perturbation import PERTURBATION_SETS, resolve_epsilon
+from sklearn_advex._perturbation import perturbation_set, resolve_epsilon
 from sklearn_advex._utils._class_targets import known_positions
 from sklearn_advex._utils._containers import one_row_per_sample
 from sklearn_advex._utils._pipeline import transform_to_last_step
+from sklearn_advex.attribution._ensembles import output_of_all_models
 from sklearn_advex.attribution._explain import ExplainOptions, attribute_columns
 from sklearn_advex.attribution._robustness import LinearScores, adversarial_accuracy
 from sklearn_advex.metrics import feature_value_impact
@@ -35,8 +36,8 @@ _ADVICE = "pass the name of another score as {}=..."
 class FrontierDisplay:
     """Accuracy against the number of features, one line per family of models.
 
-    Each line is the highest accuracy of all models of a family with at most so many features; a
-    dashed one is the highest accuracy under attack, possibly of another model. Create it with
+    A line shows the highest accuracy of all models of a family with at most k features at each k; a
+    dashed one the highest accuracy under attack, possibly of another model. Create it with
     :meth:`from_search` or :meth:`from_paths`.
 
     Parameters
@@ -331,7 +332,7 @@ _DASHED = {"drawstyle": "steps-post", "linewidth": 1.4, "linestyle": (0, (4, 2))
 
 
 def frontier(n_features, accuracy, last):
-    """Compute the highest accuracy of all models with at most so many features.
+    """Compute the highest accuracy of all models with at most k features, for each k.
 
     Parameters
     ----------
@@ -418,7 +419,7 @@ def _score_coefficients(path, X, y, epsilon):
     labels = known_positions(y, classes, X)
     names = getattr(X, "columns", None)
     radius = resolve_epsilon(0.0 if epsilon is None else epsilon, path.coefs.shape[-1], names)
-    perturbation = PERTURBATION_SETS["linf"](radius)
+    perturbation = perturbation_set("linf", radius)
     scores = []
     for coef, intercept in zip(path.coefs, path.intercepts, strict=True):
         worst_case = LinearScores.from_coefficients(X, coef, intercept)
@@ -431,7 +432,8 @@ def _score_coefficients(path, X, y, epsilon):
 def _score_model(model, X, y, epsilon):
     """Score a fitted model; its columns in use are those with a non-zero attribution."""
     last_step, X_encoded = transform_to_last_step(model, X)
-    attributions = attribute_columns(model, X, y, ExplainOptions(output="logit")).values
+    options = ExplainOptions(output=output_of_all_models(model))
+    attributions = attribute_columns(model, X, y, options).values
     n_features = np.count_nonzero(feature_value_impact(one_row_per_sample(attributions)))
     attacked = np.nan
     if epsilon is not None and hasattr(last_step, "adversarial_score"):

@@ -33,7 +33,7 @@ class PathDisplay:
         Coefficients of the model at each epsilon.
     epsilon_max : float, default=None
         The epsilon that counts as 1 on the horizontal axis; None shows epsilons as they are.
-    epsilon_best : float, default=None
+    best_epsilon : float, default=None
         An epsilon to mark.
     feature_names : array-like of shape (n_features,), default=None
         Names of the features; None stands for "x0", "x1", ...
@@ -53,7 +53,7 @@ class PathDisplay:
     counts_ : list of matplotlib.text.Text
         Above the lines, how many features are in use.
     best_ : matplotlib.lines.Line2D or None
-        Where `epsilon_best` is.
+        Where `best_epsilon` is.
     legend_ : matplotlib.legend.Legend or None
         Legend of that line.
 
@@ -80,14 +80,14 @@ class PathDisplay:
         coefs,
         *,
         epsilon_max=None,
-        epsilon_best=None,
+        best_epsilon=None,
         feature_names=None,
         target=None,
     ):
         self.epsilons = epsilons
         self.coefs = coefs
         self.epsilon_max = epsilon_max
-        self.epsilon_best = epsilon_best
+        self.best_epsilon = best_epsilon
         self.feature_names = feature_names
         self.target = target
 
@@ -144,7 +144,7 @@ class PathDisplay:
             chosen.epsilons_,
             _coefs_toward(target, chosen),
             epsilon_max=chosen.epsilon_max_,
-            epsilon_best=chosen.best_epsilon_,
+            best_epsilon=chosen.best_epsilon_,
             feature_names=feature_names,
             target=target,
         )
@@ -251,8 +251,8 @@ class PathDisplay:
     def _strongest(self, coefs, epsilons, top):
         """Return the positions of the features to label, without those that are never used."""
         strength = np.abs(coefs).mean(axis=0)
-        if self.epsilon_best is not None:
-            chosen = np.abs(coefs[np.argmin(np.abs(epsilons - self.epsilon_best))])
+        if self.best_epsilon is not None:
+            chosen = np.abs(coefs[np.argmin(np.abs(epsilons - self.best_epsilon))])
             strength = np.where(chosen > 0, strength.max() + chosen, strength)
         strongest = np.argsort(-strength, kind="stable")[:top]
         return strongest[strength[strongest] > 0]
@@ -276,14 +276,14 @@ class PathDisplay:
         ]
 
     def _draw_best(self, unit):
-        if self.epsilon_best is None:
+        if self.best_epsilon is None:
             return None, None
         best = self.ax_.axvline(
-            self.epsilon_best / unit,
+            self.best_epsilon / unit,
             color="black",
             linestyle="--",
             linewidth=1,
-            label=f"chosen: epsilon = {self.epsilon_best:.3g}",
+            label=f"chosen: epsilon = {self.best_epsilon:.3g}",
         )
         return best, self.ax_.legend(handles=[best], fontsize="small")
 

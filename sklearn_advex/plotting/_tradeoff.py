@@ -214,12 +214,17 @@ class TradeoffDisplay:
         import matplotlib
 
         along, curves = curves_of(self.params)
+        style = {"linewidth": 1.2}
+        if len(curves) > 1 and all(len(candidates) == 1 for candidates, _ in curves.values()):
+            # A random search: no two candidates differ in one parameter only.
+            curves = {"": tuple(map(np.concatenate, zip(*curves.values(), strict=True)))}
+            style = {"linestyle": "none"}
         shades = matplotlib.colormaps["viridis"](np.linspace(0.0, 0.85, len(curves)))
         self.lines_, self.points_ = [], []
         for shade, (label, (candidates, sizes)) in zip(shades, curves.items(), strict=True):
             kept = valid[candidates]
             x, y = accuracy[candidates][kept], sparseness[candidates][kept]
-            self.lines_ += self.ax_.plot(x, y, color=shade, linewidth=1.2, label=label or None)
+            self.lines_ += self.ax_.plot(x, y, color=shade, label=label or None, **style)
             self.points_.append(self.ax_.scatter(x, y, s=sizes[kept], color=[shade], zorder=3))
         return along
 

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.utils.class_weight import compute_class_weight
 
+from sklearn_advex import AdversarialLogisticRegression
 from sklearn_advex._utils._class_targets import (
     check_classes,
     check_row_weights,
@@ -108,3 +109,36 @@ def test_a_class_without_weight_is_named():
     check_weight_of_classes(np.array([1.0, 0.0, 1e-300]), positions, classes)
     with pytest.raises(ValueError, match=r"No row of the class\(es\) \['b'\] has any weight"):
         check_weight_of_classes(np.array([1.0, 0.0, 0.0]), positions, classes)
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        [0.0, np.nan, 1.0],
+        np.array(["a", None, "b"], dtype=object),
+        np.array(["a", np.nan, "b"], dtype=object),
+        pd.Series(["a", pd.NA, "b"], dtype="string"),
+        pd.Series([0, pd.NA, 1], dtype="Int64"),
+    ],
+    ids=["float", "None", "nan", "string", "Int64"],
+)
+def test_missing_labels_are_not_wrong_ones(y):
+    classes = np.array([0, 1]) if not isinstance(y[0], str) else np.array(["a", "b"])
+    for function in (label_positions, known_positions):
+        with pytest.raises(ValueError, match="y contains NaN or None in 1 of 3 rows"):
+            function(y, classes, np.zeros((3, 1)))
+    model = AdversarialLogisticRegression().fit([[0.0], [1.0], [2.0]], classes[[0, 1, 1]])
+    with pytest.raises(ValueError, match="y contains NaN or None"):
+        model.adversarial_score([[0.0], [1.0], [2.0]], y)
+
+
+@pytest.mark.parametrize("dtype", [object, str, "int64", bool])
+def test_labels_of_all_types_are_there(dtype):
+    y = np.array([np.int64(1), np.int64(0), np.int64(1)]).astype(dtype)
+    np.testing.assert_array_equal(label_positions(y, np.unique(y), np.zeros((3, 1))), [1, 0, 1])
+
+
+def test_numpy_numbers_in_an_array_of_objects_are_labels():
+    y = np.empty(3, dtype=object)
+    y[:] = [np.int64(1), np.float64(0), np.True_]
+    np.testing.assert_array_equal(label_positions(y, np.array([0, 1]), np.zeros((3, 1))), [1, 0, 1])

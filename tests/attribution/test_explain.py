@@ -1,4 +1,5 @@
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
-from sklearn_advex.attribution import ExplainMixin, explain
+from sklearn_advex.attribution import AttributionTransformer, ExplainMixin, explain
 from sklearn_advex.linear_model import AdversarialLogisticRegression
 from sklearn_advex.metrics import gini_index
 
@@ -482,7 +483,7 @@ def test_models_without_what_it_takes():
         explain(SVC().fit(X, y), X)
     with pytest.raises(TypeError, match="has no classes_, decision_function"):
         explain(LinearRegression().fit(X, y), X)
-    calibrated = CalibratedClassifierCV(LinearSVC()).fit(X, y)
+    calibrated = CalibratedClassifierCV(LinearSVC(), method="isotonic").fit(X, y)
     with pytest.raises(TypeError, match="CalibratedClassifierCV: it has no coef_, intercept_"):
         explain(calibrated, X)
     with pytest.raises(TypeError, match="not an estimator instance"):
@@ -505,7 +506,7 @@ def test_models_without_what_it_takes():
         ),
         ({"output": "proba"}, r"output='proba' is unknown.*'probability', 'logit'"),
         ({"target": "c"}, r"target='c' is unknown.*'predicted', 'true'.*\['a', 'b'\]"),
-        ({"target": ["a"]}, r"target=\['a'\] is unknown"),
+        ({"target": ["a", "b"]}, r"target=\['a', 'b'\] is unknown"),
         ({"target": "true"}, "target='true' needs the true labels: pass them as y"),
         ({"target": "true", "y": ["a", "z"] * 20}, r"labels that.* not know: \['z'\]"),
         ({"target": "true", "y": ["a"] * 3}, r"inconsistent numbers of samples: \[40, 3\]"),
@@ -671,8 +672,9 @@ def test_pipeline_on_arrays_and_text():
     text = ["good film", "bad film", "good", "bad"]
     pipeline = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(text, [1, 0, 1, 0])
     A = explain(pipeline, text, target=1)
-    assert A.format == "csr"
-    assert (A[:, [0]].toarray().ravel() <= 0).all()
+    assert A.columns.tolist() == ["bad", "film", "good"]
+    assert A.sparse.to_coo().nnz == 6
+    assert (A["bad"] <= 0).all()
 
 
 def test_pipeline_that_cannot_be_explained(mixed):
@@ -709,3 +711,28 @@ def test_a_pickled_model_explains_the_same():
     X = np.random.default_rng(0).normal(size=(60, 3))
     model = LogisticRegression().fit(X, X[:, 0] > 0)
     np.testing.assert_array_equal(explain(pickle.loads(pickle.dumps(model)), X), explain(model, X))
+
+
+def test_classes_called_like_the_words_of_target():
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    words, letters = np.array(["true", "predicted"]), np.array(["b", "a"])
+    which = (X[:, 0] > 0).astype(int)
+    named, plain = (AdversarialLogisticRegression(0.1).fit(X, c[which]) for c in (words, letters))
+    for word, letter in zip(words, letters, strict=True):
+        expected = explain(plain, X, target=letter)
+        np.testing.assert_allclose(explain(named, X, target=[str(word)]), expected)
+        assert (np.sign(expected) != np.sign(explain(named, X))).any()
+    transformer = AttributionTransformer(AdversarialLogisticRegression(0.1), target=["true"])
+    np.testing.assert_allclose(
+        transformer.fit(X, words[which]).transform(X), explain(plain, X, target="b")
+    )
+    with pytest.raises(ValueError, match=r"as y.* For the class of that name pass target=.'true'."):
+        explain(named, X, target="true")
+
+
+def test_a_frame_with_nan_has_names_all_the_same():
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 2)), columns=["a", "b"])
+    model = AdversarialLogisticRegression(0.1).fit(X, X["a"] > 0)
+    with warnings.catch_warnings(), pytest.raises(ValueError, match="contains NaN"):
+        warnings.simplefilter("error")
+        explain(model, X.mask(X > 2))

@@ -476,3 +476,10 @@ def test_bad_groups(groups, message):
     model = LogisticRegression().fit(X, X[:, 0] > 0)
     with pytest.raises(ValueError, match=message):
         explain(model, X, groups=groups)
+
+
+@pytest.mark.parametrize("container", [sparse.dia_array, sparse.coo_matrix, sparse.csc_array])
+def test_sparse_formats(container):
+    X = np.eye(6)[np.arange(60) % 6] * np.arange(1, 61)[:, None]
+    pipeline = make_pipeline(MaxAbsScaler(), LogisticRegression()).fit(X, np.arange(60) % 2)
+    np.testing.assert_allclose(explain(pipeline, container(X)).toarray(), explain(pipeline, X))

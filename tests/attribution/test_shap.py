@@ -13,6 +13,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 
 from sklearn_advex import AdversarialLogisticRegression, explain
+from sklearn_advex.attribution import _linear
 
 
 @pytest.fixture(scope="module")
@@ -206,3 +207,25 @@ def test_wrong_sums_are_told(cancer):
     with pytest.warns(UserWarning, match=r"of 569 rows do not sum .* outputs are not what"):
         _, error = explain(model, X, return_completeness=True)
     assert np.abs(error).max() > 0.05
+
+
+def test_sparse_rows_cost_the_columns_in_use(monkeypatch):
+    X = sparse.csr_array(sparse.random(30, 5000, density=0.02, random_state=0))
+    model = LogisticRegression().fit(X, np.arange(30) % 3 == 0)
+    model.coef_ = np.zeros((1, 5000))
+    model.coef_[0, [3, 700, 4999]] = 1.0, -2.0, 0.5
+    expected = explain(model, X.toarray(), method="shap", baseline=X[:7].toarray())
+    widths = []
+    rescale = _linear._rescale
+    monkeypatch.setattr(
+        _linear, "_rescale", lambda p, *args: widths.append(p.coef.shape[1]) or rescale(p, *args)
+    )
+    A = explain(model, X, method="shap", baseline=X[:7])
+    assert widths == [3]
+    assert sparse.issparse(A)
+    assert A.nnz <= 3 * 30
+    np.testing.assert_allclose(A.toarray(), expected, atol=1e-15)
+    holes = X.copy()
+    holes.data[0] = np.nan
+    with pytest.raises(ValueError, match="contains NaN"):
+        explain(model, holes, method="shap", baseline=X[:7])

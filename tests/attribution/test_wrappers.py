@@ -7,6 +7,7 @@ from scipy import sparse
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.ensemble import AdaBoostClassifier, BaggingClassifier, VotingClassifier
+from sklearn.feature_selection import RFE
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
     FixedThresholdClassifier,
@@ -17,6 +18,8 @@ from sklearn.model_selection import (
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.semi_supervised import SelfTrainingClassifier
+from sklearn.svm import LinearSVC
 
 from sklearn_advex import AdversarialLogisticRegression, AttributionTransformer, explain
 from sklearn_advex.attribution import adversarial_accuracy, attribution_stability
@@ -109,6 +112,29 @@ def test_another_threshold(wrapper, cancer):
     assert report["accuracy"].item() == model.score(X, y)
 
 
+def test_a_classifier_that_selects_features(cancer):
+    X, y = cancer
+    model = make_pipeline(StandardScaler(), RFE(LogisticRegression(), n_features_to_select=3))
+    attributions, error = explain(model.fit(X, y), X, return_completeness=True)
+    np.testing.assert_allclose(error, 0, atol=1e-12)
+    assert attributions.any().tolist() == model[-1].support_.tolist()
+    assert n_features_scorer(model, X) == -3
+    expected = adversarial_accuracy(model[-1].estimator_, scaled(model, X), y, epsilon=0.1)
+    assert adversarial_accuracy(model, X, y, epsilon=0.1) == expected
+
+
+def scaled(model, X):
+    return model[-1].transform(model[0].transform(X))
+
+
+def test_a_classifier_that_labels_rows_by_itself(cancer):
+    X, y = cancer
+    codes = (y == "benign").astype(int).where(np.arange(len(y)) % 2 == 0, -1)
+    model = make_pipeline(StandardScaler(), SelfTrainingClassifier(LogisticRegression()))
+    inner = make_pipeline(model.fit(X, codes)[0], model[-1].estimator_)
+    pd.testing.assert_frame_equal(explain(model, X), explain(inner, X))
+
+
 ENSEMBLES = {
     "bagging": BaggingClassifier(pipeline(), n_estimators=3, random_state=0),
     "bagging of features": BaggingClassifier(
@@ -151,6 +177,29 @@ def test_the_probability_of_ensembles(name, several_classes, cancer):
         np.testing.assert_allclose(attributions.sum(axis=1), F - F_baseline, atol=1e-12)
 
 
+def test_columns_of_an_ensemble(cancer):
+    X, y = cancer
+    bag = BaggingClassifier(LogisticRegression(), n_estimators=2, max_features=4, random_state=0)
+    model = make_pipeline(StandardScaler(), bag).fit(X, y)
+    used = {column for columns in bag.estimators_features_ for column in columns}
+    assert n_features_scorer(model, X, y) == -len(used)
+    assert "output='auto'" in repr(n_features_scorer)
+
+
+@pytest.mark.parametrize("ensemble", [True, False])
+@pytest.mark.parametrize("inner", [pipeline(), make_pipeline(StandardScaler(), LinearSVC())])
+def test_calibrated_probabilities(ensemble, inner, cancer):
+    X, y = cancer
+    model = CalibratedClassifierCV(inner, cv=3, ensemble=ensemble).fit(X, y)
+    attributions, error = explain(model, X, target="malignant", return_completeness=True)
+    np.testing.assert_allclose(error, 0.0, atol=1e-7)
+    pd.testing.assert_index_equal(attributions.columns, X.columns)
+    # Between two rows the sums differ by the calibrated probabilities themselves.
+    sums = attributions.sum(axis=1).to_numpy()
+    F = model.predict_proba(X)[:, model.classes_.tolist().index("malignant")]
+    np.testing.assert_allclose(sums - sums[0], F - F[0], atol=1e-7)
+
+
 def test_ensembles_in_pipelines_frames_and_sparse_rows(cancer):
     X, y = cancer
     bag = BaggingClassifier(LogisticRegression(), n_estimators=2, max_features=7, random_state=0)
@@ -170,10 +219,13 @@ def test_ensembles_in_pipelines_frames_and_sparse_rows(cancer):
 @pytest.mark.parametrize(
     ("wrapper", "inside"),
     [
-        (CalibratedClassifierCV(pipeline(), cv=2), r"\.calibrated_classifiers_\[0\]\.estimator"),
+        (
+            CalibratedClassifierCV(pipeline(), cv=2, method="isotonic"),
+            r"\.calibrated_classifiers_\[0\]\.estimator",
+        ),
         (OneVsRestClassifier(pipeline()), r"\.estimators_\[0\]"),
         (AdaBoostClassifier(n_estimators=2), r"\.estimators_\[0\]"),
-        (GridSearchCV(pipeline(), {}, refit=False, cv=2), "best_estimator_, if it is .* refit"),
+        (GridSearchCV(pipeline(), {}, refit=False, cv=2), r"best_estimator_, if it is .* refit"),
     ],
 )
 def test_where_the_model_is(wrapper, inside, cancer):

@@ -54,6 +54,8 @@ def check(pipeline, X, y, rows=slice(None)):
     for position, name in enumerate(X.columns):
         expected = encoded[:, moved_by[position]].sum(axis=1)
         np.testing.assert_allclose(attributions[name], expected, atol=1e-6, err_msg=name)  # float32
+    one = explain(pipeline, X.iloc[[0]])  # one row shows nothing: names have to do
+    np.testing.assert_allclose(one, attributions.iloc[[0]], atol=1e-6)
     np.testing.assert_allclose(attributions.sum(axis=1), encoded.sum(axis=1), atol=1e-6)
 
 
@@ -176,7 +178,7 @@ def test_feature_engine_drops_rows(table):
 
     X, y = table
     numbers = X[["age", "income"]].copy()
-    pipeline = make_pipeline(DropMissingData(), model()).fit(numbers, y)
+    pipeline = make_pipeline(DropMissingData(missing_only=False), model()).fit(numbers, y)
     holes = numbers.copy()
     holes.iloc[:20, 0] = np.nan
     with pytest.raises(ValueError, match=r"Step 'dropmissingdata' .* returned 220 rows for 240"):
@@ -219,6 +221,17 @@ def test_imbalanced_learn(sampler, imbalanced):
         error_score="raise",
     )
     assert np.isfinite(search.fit(X, y).cv_results_["mean_test_gini"]).all()
+
+
+def test_balanced_bagging(imbalanced):
+    ensemble = pytest.importorskip("imblearn.ensemble")
+    X, y = imbalanced
+    bag = ensemble.BalancedBaggingClassifier(model(), n_estimators=3, random_state=0)
+    attributions, error = explain(
+        make_pipeline(StandardScaler(), bag).fit(X, y), X, return_completeness=True
+    )
+    assert attributions.shape == X.shape
+    np.testing.assert_allclose(error, 0, atol=1e-12)
 
 
 def test_a_sampler_needs_no_library(imbalanced):

@@ -484,3 +484,11 @@ def test_a_series_of_epsilons_is_matched_by_name(cancer):
     epsilon = pd.Series(np.linspace(0, 0.5, 30), index=X.columns)
     model = AdversarialLogisticRegression(epsilon[::-1]).fit(X, y)
     np.testing.assert_array_equal(model.epsilon_, epsilon)
+
+
+def test_columns_of_dates_are_refused_by_name():
+    X = pd.DataFrame(
+        {"since": pd.date_range("2026-01-01", periods=4), "size": [1.0, 2.0, 3.0, 4.0]}
+    )
+    with pytest.raises(TypeError, match="columns of dates or durations: 'since'"):
+        AdversarialLogisticRegression(0.1).fit(X, [0, 1, 0, 1])

@@ -30,6 +30,7 @@ from sklearn_advex.model_selection import (
     adversarial_accuracy_scorer,
     gini_scorer,
     make_adversarial_accuracy_scorer,
+    make_certified_accuracy_scorer,
     make_gini_scorer,
     make_n_features_scorer,
     make_stability_scorer,
@@ -425,6 +426,7 @@ SCORERS = {
     "n_features": n_features_scorer,
     "adversarial_accuracy": make_adversarial_accuracy_scorer(epsilon=0.3),
     "stability": make_stability_scorer(epsilon=0.3),
+    "certified_accuracy": make_certified_accuracy_scorer(epsilon=0.3),
 }
 
 

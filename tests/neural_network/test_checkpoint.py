@@ -115,7 +115,7 @@ def assert_same_training(whole, other):
         lambda **params: model(
             optimizer=torch.optim.LBFGS, optimizer__max_iter=3, lr=0.1, batch_size=64, **params
         ),
-        lambda **params: model(module=LINEAR, attack=None, **params),
+        lambda **params: model(module=LINEAR, training=None, **params),
     ],
     ids=["Adam, dropout, batch norm, schedules", "momentum, penalty", "L-BFGS", "natural"],
 )

@@ -193,7 +193,7 @@ def test_the_data_of_the_user_are_never_written_to(digits):
 
     X, y = digits[0].astype(np.float32), digits[1]
     before = X.copy()
-    model = net(Spoiler, attack=None, clip=(0, 1)).fit(X, y)
+    model = net(Spoiler, training=None, clip=(0, 1)).fit(X, y)
     model.predict(X)
     model.perturb(X, y)
     assert np.array_equal(X, before)
@@ -370,7 +370,7 @@ class EndsIn(nn.Module):
         (net(clip=(1, 0)), ValueError, "low below high"),
         (net(clip=(0, 1, 2)), ValueError, "clip must be None or"),
         (net(clip=(0.0, 1.0)), ValueError, r"X has values from -.*outside clip=\(0, 1\)"),
-        (net(attack="deepfool"), ValueError, "'attack' parameter"),
+        (net(training="deepfool"), ValueError, "'training' parameter"),
         (net(device="cuda"), ValueError, "device='cuda' cannot be used here.*device='auto'"),
         (net(device="gpu"), ValueError, "device='gpu' cannot be used here.*device='auto'"),
         (net(lr_schedule="steps"), ValueError, "'lr_schedule' parameter"),

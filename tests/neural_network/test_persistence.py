@@ -67,7 +67,13 @@ def image_model(**params):
 
 
 def table_model(**params):
-    defaults = {"epsilon": 0.1, "clip": None, "attack": "fgsm", "max_epochs": 1, "random_state": 0}
+    defaults = {
+        "epsilon": 0.1,
+        "clip": None,
+        "training": "fgsm",
+        "max_epochs": 1,
+        "random_state": 0,
+    }
     return AdversarialNetClassifier(BatchNormPerceptron, **defaults | params)
 
 

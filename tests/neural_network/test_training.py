@@ -1,14 +1,19 @@
 """What training does: to the weights, by independent arithmetic, and to everything else."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
+from scipy.optimize import approx_fprime
 from sklearn.exceptions import NotFittedError
 from skorch.callbacks import Callback, EarlyStopping, EpochScoring
 from torch import nn
 
 from sklearn_advex import AdversarialCNNClassifier, AdversarialNetClassifier
+from sklearn_advex.metrics import gini_index
 from sklearn_advex.neural_network._net import BatchIterator, LabeledTensors
+from sklearn_advex.neural_network._sparsity import gini
 
 
 def two_clouds(n_samples=60, n_features=5, seed=0):
@@ -60,7 +65,7 @@ def gradient_descent(X, y, *, epsilon, weight=1.0, alpha=0.0):
 
 @pytest.mark.parametrize("epsilon", [0.0, 0.25])
 @pytest.mark.parametrize(
-    "attack", [{"attack": "pgd"}, {"attack": "fgsm", "random_start": False}], ids=str
+    "attack", [{"training": "pgd"}, {"training": "fgsm", "random_start": False}], ids=str
 )
 def test_training_descends_the_robust_loss(attack, epsilon):
     X, y = two_clouds()
@@ -69,15 +74,52 @@ def test_training_descends_the_robust_loss(attack, epsilon):
     assert weights_of(model) == pytest.approx(expected, abs=2e-6)
 
 
+class KeepAttacked(Callback):
+    def on_grad_computed(self, net, batch, **kwargs):
+        self.change_ = (batch.X - batch.clean_X).double().numpy()
+        self.X_, self.y_ = batch.clean_X.double().numpy(), batch.y.numpy()
+
+
+def test_trades_descends_the_loss_and_the_divergence_at_a_worst_corner():
+    kept = KeepAttacked()
+    options = BY_HAND | {"max_epochs": 1, "callbacks": [kept]}
+    model = net(Linear, training="trades", epsilon=0.25, trades_weight=3.0, **options)
+    model.fit(*two_clouds())
+    w, b = np.array([0.5, -0.4, 0.3, -0.2, 0.1]), 0.2
+    # The divergence is convex and 0 at the input: each side of the box has a maximum at its corner.
+    side = np.sign(kept.change_ @ w)
+    assert np.allclose(kept.change_, 0.25 * side[:, np.newaxis] * np.sign(w), atol=1e-6)
+
+    def loss(parameters):
+        logit = kept.X_ @ parameters[:-1] + parameters[-1]
+        other = logit + kept.change_ @ parameters[:-1]
+        p = 1 / (1 + np.exp(-logit))
+        divergence = p * (np.logaddexp(0, -other) - np.logaddexp(0, -logit))
+        divergence += (1 - p) * (np.logaddexp(0, other) - np.logaddexp(0, logit))
+        return np.mean(np.logaddexp(0, -(2 * kept.y_ - 1) * logit) + 3.0 * divergence)
+
+    start = np.append(w, b)
+    expected = start - 0.1 * approx_fprime(start, loss, 1e-7)
+    assert weights_of(model) == pytest.approx(expected, abs=2e-6)
+
+
+def test_trades_of_weight_zero_is_natural_training_that_watches_the_attack():
+    X, y = two_clouds()
+    model = net(Linear, training="trades", epsilon=0.25, trades_weight=0.0, **BY_HAND).fit(X, y)
+    assert weights_of(model) == pytest.approx(gradient_descent(X, y, epsilon=0.0), abs=2e-6)
+    last = model.history_[-1]
+    assert last["train_adversarial_loss"] > last["train_clean_loss"] == last["train_loss"]
+
+
 def test_without_an_attack_training_is_natural():
     X, y = two_clouds()
-    model = net(Linear, epsilon=0.25, attack=None, **BY_HAND).fit(X, y)
+    model = net(Linear, epsilon=0.25, training=None, **BY_HAND).fit(X, y)
     assert weights_of(model) == pytest.approx(gradient_descent(X, y, epsilon=0.0), abs=2e-6)
 
 
 def test_alpha_penalizes_weights_but_not_biases():
     X, y = two_clouds()
-    model = net(Linear, attack=None, alpha=0.05, **BY_HAND).fit(X, y)
+    model = net(Linear, training=None, alpha=0.05, **BY_HAND).fit(X, y)
     expected = gradient_descent(X, y, epsilon=0.0, alpha=0.05)
     assert weights_of(model) == pytest.approx(expected, abs=2e-6)
 
@@ -163,7 +205,7 @@ def test_history_keeps_clean_and_adversarial_apart():
 
 
 def test_natural_history_knows_no_adversary():
-    last = net(attack=None).fit(*two_clouds()).history_[-1]
+    last = net(training=None).fit(*two_clouds()).history_[-1]
     assert "train_clean_accuracy" in last
     assert "train_adversarial_accuracy" not in last
     assert "valid_clean_accuracy" not in last
@@ -311,7 +353,7 @@ def test_a_training_that_diverges_is_an_error():
 def test_callbacks_of_skorch_work():
     X, y = two_clouds(200)
     scoring = EpochScoring("accuracy", name="their_accuracy", lower_is_better=False)
-    model = net(attack=None, validation_fraction=0.3, callbacks=[scoring]).fit(X, y)
+    model = net(training=None, validation_fraction=0.3, callbacks=[scoring]).fit(X, y)
     last = model.history_[-1]
     assert last["their_accuracy"] == pytest.approx(last["valid_clean_accuracy"])
 
@@ -403,3 +445,42 @@ def test_a_diverged_model_is_no_fitted_model():
         model.fit(1e3 * X, y)
     with pytest.raises(NotFittedError):
         model.predict(X)
+
+
+def gini_of_path(module, X, y):
+    """The metric on Integrated Gradients of the true class's probability with four nodes."""
+    total = 0
+    for share in (0.125, 0.375, 0.625, 0.875):
+        probe = torch.tensor(share * X, dtype=torch.float64, requires_grad=True)
+        probabilities = copy.deepcopy(module).double()(probe).softmax(dim=1)
+        own = probabilities.gather(1, torch.tensor(y)[:, None])
+        total = total + torch.autograd.grad(own.sum(), probe)[0].numpy()
+    return gini_index(X * total)
+
+
+@pytest.mark.parametrize("training", [None, "pgd", "trades", "ibp"])
+def test_sparsity_adds_what_the_gini_index_lacks(training):
+    X, y = two_clouds(50)
+    options = {"training": training, "epsilon": 0.1, "max_epochs": 1, "batch_size": 1000}
+    options |= {"epsilon_warmup": 0.0, "lr": 1e-9}
+    losses = [net(sparsity=s, **options).fit(X, y) for s in (0.0, 2.0)]
+    added = losses[1].history_[-1]["train_loss"] - losses[0].history_[-1]["train_loss"]
+    lacking = 1 - gini_of_path(losses[0].module_, X, y).mean()
+    assert added == pytest.approx(2 * lacking, abs=1e-4)
+
+
+def test_sparsity_makes_attributions_sparse():
+    X, y = two_clouds(200, 20)
+    models = [
+        net(sparsity=s, epsilon=0.05, max_epochs=40, validation_fraction=0.2).fit(X, y)
+        for s in (0.0, 1.0)
+    ]
+    sparseness = [gini_of_path(model.module_, X, y).mean() for model in models]
+    assert sparseness[1] > sparseness[0] + 0.15
+    assert models[1].score(X, y) > 0.9
+
+
+def test_the_differentiable_gini_index_is_the_metric():
+    A = np.random.default_rng(0).normal(size=(20, 7))
+    assert np.allclose(gini(torch.tensor(A)).numpy(), gini_index(A))
+    assert gini(torch.zeros(2, 3)).tolist() == [0.0, 0.0]

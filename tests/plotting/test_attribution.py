@@ -4,13 +4,14 @@ import pytest
 from matplotlib.colors import to_hex
 from scipy import sparse
 from sklearn.compose import make_column_transformer
-from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.feature_extraction import DictVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 from sklearn.svm import LinearSVC
 
-from sklearn_advex import explain
+from sklearn_advex import AdversarialLogisticRegression, explain
 from sklearn_advex.plotting import AttributionDisplay
 
 
@@ -119,7 +120,7 @@ def test_title_and_axis_say_what_is_explained(model, row):
     title = f"predicted class: {predicted}, probability {probability:.3f}"
     assert display.ax_.get_title() == title
     assert f"attribution to the probability of class {predicted}" in display.ax_.get_xlabel()
-    total = f"{explain(model, row).sum(axis=None):+.3f}".replace("-", "\N{MINUS SIGN}")
+    total = f"{explain(model, row).to_numpy().sum():+.3f}".replace("-", "\N{MINUS SIGN}")
     assert display.ax_.get_xlabel().endswith(f"all bars sum to {total}")
     (other,) = set(model.classes_) - {predicted}
     for options in ({"target": other}, {"target": "true", "y": [other]}):
@@ -167,7 +168,7 @@ def test_numbers_of_a_series_stay_numbers(table):
     encode = make_column_transformer((logarithm, ["weight"]), (OneHotEncoder(), ["color"]))
     model = make_pipeline(encode, LogisticRegression()).fit(X, y)
     display = AttributionDisplay.from_estimator(model, X.iloc[0])
-    assert sum(lengths(display)) == pytest.approx(explain(model, X.iloc[[0]]).sum(axis=None))
+    assert sum(lengths(display)) == pytest.approx(explain(model, X.iloc[[0]]).to_numpy().sum())
 
 
 def test_a_text(pyplot):
@@ -231,3 +232,41 @@ def test_data_of_the_caller_are_not_changed(model, row):
     before = row.copy()
     AttributionDisplay.from_estimator(model, row)
     pd.testing.assert_frame_equal(row, before)
+
+
+TEXTS = ["good film", "bad film", "good day", "bad day"] * 5
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        "good film",
+        ["good film"],
+        pd.Series(["good film"], index=[7]),
+        np.array(["good film"], dtype=object),
+    ],
+    ids=lambda one: type(one).__name__,
+)
+def test_one_text(one):
+    y = [1, 0, 1, 0] * 5
+    model = make_pipeline(CountVectorizer(), AdversarialLogisticRegression(0.01)).fit(TEXTS, y)
+    display = AttributionDisplay.from_estimator(model, one)
+    expected = explain(model, ["good film"]).to_numpy()[0]
+    np.testing.assert_allclose(display.attributions, expected)
+    assert display.feature_names == ["bad", "day", "film", "good"]
+
+
+@pytest.mark.parametrize("wrap", [lambda record: record, lambda record: [record]])
+def test_one_record(wrap):
+    records = [{"size": 1.0, "color": "red"}, {"size": -1.0, "color": "blue"}] * 5
+    model = make_pipeline(DictVectorizer(), AdversarialLogisticRegression(0.01))
+    model.fit(records, [1, 0] * 5)
+    display = AttributionDisplay.from_estimator(model, wrap(records[0]))
+    np.testing.assert_allclose(display.attributions, explain(model, records[:1]).to_numpy()[0])
+
+
+def test_several_texts_are_refused():
+    model = make_pipeline(CountVectorizer(), AdversarialLogisticRegression(0.01))
+    model.fit(TEXTS, [1, 0, 1, 0] * 5)
+    with pytest.raises(ValueError, match="X_row must be one row"):
+        AttributionDisplay.from_estimator(model, TEXTS[:2])

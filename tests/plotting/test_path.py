@@ -5,10 +5,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from matplotlib.text import Text
+from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sklearn_advex import (
     AdversarialLogisticRegression,
@@ -121,7 +123,7 @@ def test_a_long_path_counts_at_some_epsilons_only():
 def test_the_strongest_are_those_of_the_marked_epsilon_if_there_is_one():
     epsilons, coefs = [0.1, 0.2], [[9.0, 1.0, 0.1], [0.0, 0.2, 0.1]]
     assert texts(PathDisplay(epsilons, coefs).plot(top=1).labels_) == ["x0"]
-    display = PathDisplay(epsilons, coefs, epsilon_best=0.2).plot()
+    display = PathDisplay(epsilons, coefs, best_epsilon=0.2).plot()
     assert texts(display.labels_) == ["x1", "x2", "x0"]
 
 
@@ -164,3 +166,16 @@ def test_models_without_a_path(table):
         PathDisplay.from_estimator(AdversarialLogisticRegression().fit(X, y))
     with pytest.raises(NotFittedError):
         PathDisplay.from_estimator(AdversarialLogisticRegressionCV())
+
+
+@pytest.mark.parametrize("output", ["default", "pandas", "polars"])
+def test_names_behind_steps_that_put_out_frames(output, table):
+    X, y = table
+    encode = make_column_transformer(
+        (StandardScaler(), ["size", "weight"]), (OneHotEncoder(sparse_output=False), ["color"])
+    ).set_output(transform=output)
+    model = make_pipeline(encode, AdversarialLogisticRegressionCV(3, cv=2)).fit(X, y)
+    display = PathDisplay.from_estimator(model)
+    assert list(display.feature_names) == list(encode.get_feature_names_out())
+    names = list("abcde")
+    assert PathDisplay.from_estimator(model, feature_names=names).feature_names == names

@@ -128,6 +128,18 @@ def test_how_candidates_form_curves(params, expected):
     assert curves(display_of(params)) == expected
 
 
+def test_a_random_search_has_no_curves():
+    rng = np.random.default_rng(0)
+    params = [{"epsilon": e, "alpha": a} for e, a in rng.random((12, 2))]
+    display = display_of(params)
+    assert len(display.lines_) == len(display.points_) == 1
+    assert display.lines_[0].get_linestyle() == "None"
+    sizes = display.points_[0].get_sizes()
+    assert np.argsort(sizes).tolist() == np.argsort([p["epsilon"] for p in params]).tolist()
+    assert legend_texts(display) == []
+    assert display.legend_.get_title().get_text().startswith("markers grow with epsilon")
+
+
 def test_a_single_candidate_needs_no_legend():
     display = display_of([{"C": 1}])
     assert display.legend_ is None

@@ -1,14 +1,14 @@
-"""Find what a network does beyond affine functions and the modules that DeepLIFT has a rule for."""
+"""Find functions of a network that are neither affine nor modules that DeepLIFT has a rule for."""
 
 from collections import Counter
 
 import torch
 from torch.overrides import TorchFunctionMode
 
-# How far from affine a function may be by rounding, relative to its values.
+# Largest deviation from affine, relative to the values, that is taken for rounding.
 _TOLERANCE = 1e-3
 
-# Random points at which a function is tried: a kink shows only between points on both sides of it.
+# Random points at which a function is tried. If larger, kinks are missed less often.
 _N_POINTS = 5
 
 
@@ -22,11 +22,11 @@ def check_affine_but_for(scores, x, has_rule):
     Parameters
     ----------
     scores : Scores
-        No parameter of it wants a gradient.
+        None of its parameters requires a gradient.
     x : torch.Tensor of shape (n_samples, ...)
         Some rows.
     has_rule : callable
-        ``has_rule(module) -> bool``: whether a module may do what it likes, once.
+        ``has_rule(module) -> bool``: whether a module may be non-linear, if it is called once.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def check_affine_but_for(scores, x, has_rule):
 
 
 class _Watch(TorchFunctionMode):
-    """Tries the torch functions that are called, and knows the modules that call them."""
+    """Mode that tries every torch function that is called, and tracks the calling modules."""
 
     def __init__(self, scores, has_rule):
         super().__init__()
@@ -67,12 +67,12 @@ class _Watch(TorchFunctionMode):
         self.generator = torch.Generator().manual_seed(0)
 
     def enter(self, module, _):
-        """Note that a module starts, as its hook."""
+        """Record the start of a module, as its hook."""
         self.n_calls[module] += 1
         self.entered.append(module)
 
     def leave(self, *_):
-        """Note that a module ends, as its hook."""
+        """Record the end of a module, as its hook."""
         self.entered.pop()
 
     def describe(self, module):
@@ -127,7 +127,7 @@ def _is_variable(x):
 
 
 def _variables(nested):
-    """The tensors that depend on the input, in lists, tuples and dicts."""
+    """Collect the tensors that depend on the input from lists, tuples and dicts."""
     found = []
     _map(found.append, nested)
     return found

@@ -11,6 +11,7 @@ from sklearn.utils import gen_batches
 from sklearn_advex.attribution._backend import Attribution
 from sklearn_advex.attribution._options import is_background, resolve_baseline, resolve_target
 from sklearn_advex.attribution._torch._deep_shap import DeepShap
+from sklearn_advex.attribution._torch._exact_path import has_exact_path, integrate_exactly
 from sklearn_advex.attribution._torch._network import Network, Output, module_input
 from sklearn_advex.attribution._torch._path_integral import integrate_gradients
 
@@ -57,6 +58,9 @@ def attribute_network(model, X, y, *, method, output, target, baseline, n_steps,
         if method == "deep_shap":
             explainer = DeepShap(network, background, background_scores, output, batch_size)
             values = explainer.attribute(scores, positions)
+        elif method == "ig" and has_exact_path(network.scores.module):
+            exact = partial(_exactly_integrated, network.scores, output, network.tensor(background))
+            values = _in_batches(network, exact, positions, batch_size)
         else:
             explained = Output(network.fast_scores(), output)
             baseline_row = network.tensor(background)
@@ -109,6 +113,10 @@ def _integrated_gradients(explained, baseline, n_steps, x, target, batch_size):
         return explained(points).gather(1, target.repeat_interleave(n_points)[:, None])
 
     return integrate_gradients(outputs_of, x.detach(), baseline, n_steps, batch_size)
+
+
+def _exactly_integrated(scores, output, baseline, x, target, batch_size):
+    return integrate_exactly(scores, output, x.detach(), baseline, target)
 
 
 def _saliency(explained, baseline, n_steps, x, target, batch_size):

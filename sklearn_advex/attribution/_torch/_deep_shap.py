@@ -19,7 +19,7 @@ from sklearn.utils import gen_batches
 from torch import nn
 
 from sklearn_advex.attribution._torch._affine import check_affine_but_for
-from sklearn_advex.attribution._torch._network import Scores, private_copy
+from sklearn_advex.attribution._torch._network import private_copy
 
 _ELEMENTWISE = (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.Sigmoid, nn.Tanh, nn.Softplus)
 _MAX_POOLS = (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d)
@@ -27,7 +27,7 @@ _MAX_POOLS = (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d)
 # Below this difference a quotient of differences is rounding, and the derivative takes its place.
 _SMALL = 1e-6
 
-# How often the outputs of all layers are kept: for two rows, with copies and gradients.
+# Copies of the outputs of all layers that are held: of two rows, with clones and gradients.
 _COPIES = 6
 
 
@@ -80,7 +80,7 @@ class DeepShap:
         return values
 
     def _of_pairs(self, rows, positions, background, slopes):
-        """Sum over some background rows of the attributions to logits, times slopes."""
+        """Sum the attributions to logits, times slopes, over some background rows."""
         x = self.network.tensor(self.network.values[rows])
         u = self.network.tensor(self.background[background])
         n_rows, n_background = len(x), len(u)
@@ -95,7 +95,7 @@ class DeepShap:
         return total.reshape(n_rows, *self.background.shape[1:]).cpu().numpy()
 
     def _slopes(self, scores, positions, background):
-        """Change of the output with the class's own score, over the size of the background."""
+        """Divide the change of the output by that of the class's score and the background size."""
         rows = np.arange(len(scores))
         outputs = self.network.outputs_of(scores, self.output)[rows, positions, np.newaxis]
         scores = scores[rows, positions, np.newaxis]
@@ -109,7 +109,7 @@ class DeepShap:
 
 
 def _derivative(outputs, output):
-    """Derivative of a class's output by its own score."""
+    """Differentiate a class's output with respect to its own score."""
     if output == "logit":
         return 1.0
     return outputs * (1.0 - outputs) if output == "probability" else np.expm1(-outputs)
@@ -117,20 +117,19 @@ def _derivative(outputs, output):
 
 def _with_rules(network):
     """Copy the scores so that captum's DeepLIFT is right on them, or refuse them."""
-    scores = Scores(private_copy(network.scores.module), network.scores.arrange)
-    scores.is_single = network.scores.is_single
+    scores = network.scores.of(private_copy(network.scores.module))
     check_affine_but_for(scores, network.tensor(network.values[:4]), _has_rule)
     for module in scores.modules():
         if type(module) in _ELEMENTWISE:
             module.register_forward_pre_hook(lambda _, inputs: tuple(x.clone() for x in inputs))
         elif type(module) in _MAX_POOLS:
-            # Not a layer put in its place: whoever refers to the module must get the rule.
+            # Not a new layer in its place: all references to the module must get the rule.
             module.__class__ = type(type(module).__name__, (_MaxPool, type(module)), {})
     return scores
 
 
 def _has_rule(module):
-    """Whether DeepLIFT has a rule for a module; exactly these types, as captum asks for them."""
+    """Return whether DeepLIFT has a rule for a module; by exact type, as captum does."""
     if type(module) in _MAX_POOLS:
         return not module.return_indices
     return type(module) in _ELEMENTWISE

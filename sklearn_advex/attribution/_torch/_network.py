@@ -15,11 +15,11 @@ from sklearn_advex._utils._final_activation import final_activation
 from sklearn_advex._utils._sampling import evenly_spaced
 from sklearn_advex._utils._sklearn_compat import safe_indexing
 
-# Bytes that a batch may take, the outputs of all layers together.
+# Bytes of a batch, the outputs of all layers together. If larger, fewer and larger batches.
 _SCRATCH_BYTES = 2**27
 
-# Rows on which a model's probabilities are held against its module, and how far they may be off:
-# far above what float32 arithmetic does, far below what any other formula would give.
+# Number of rows on which a model's probabilities are compared with its module, and the largest
+# deviation: if larger, another formula could pass; if smaller, float32 models are refused.
 _N_PROBES = 10
 _PROBE_TOLERANCE = 1e-4
 
@@ -32,6 +32,14 @@ class Scores(nn.Module):
     module : torch.nn.Module
     arrange : callable
         From a tensor of rows in the shape of X to what `module` takes.
+
+    Attributes
+    ----------
+    is_single : bool
+        Whether the module has one logit for two classes.
+    is_difference : bool
+        Whether the score of one of two classes is its logit less the other one, as in a decision
+        function.
     """
 
     def __init__(self, module, arrange):
@@ -39,6 +47,22 @@ class Scores(nn.Module):
         self.module = module
         self.arrange = arrange
         self.is_single = False
+        self.is_difference = False
+
+    def of(self, module):
+        """Return the same scores of another module.
+
+        Parameters
+        ----------
+        module : torch.nn.Module
+
+        Returns
+        -------
+        Scores
+        """
+        scores = Scores(module, self.arrange)
+        scores.is_single, scores.is_difference = self.is_single, self.is_difference
+        return scores
 
     def forward(self, x):
         """Return a tensor of shape (n_samples, n_classes)."""
@@ -47,7 +71,7 @@ class Scores(nn.Module):
         if self.is_single:
             scores = scores.reshape(-1, 1)
             return torch.cat([-scores, scores], dim=1)
-        return scores
+        return scores - scores.flip(1) if self.is_difference else scores
 
 
 class Output(nn.Module):
@@ -84,7 +108,7 @@ class Network:
     values : ndarray of shape (n_samples, ...)
         The rows as validated by the model, in the shape of X.
     scores : Scores
-        In evaluation mode; no parameter wants a gradient, and all share their memory with the
+        In evaluation mode; no parameter requires a gradient, and all share their memory with the
         model's.
     like : torch.Tensor
         Has the data type and the device of the parameters.
@@ -102,7 +126,7 @@ class Network:
         ----------
         model : fitted estimator
             With `module_` and `classes_`; its `_module_input`, where there is one, validates rows
-            and says how the module takes them.
+            and arranges them for the module.
         X : array-like or DataFrame
             What `model` predicts on.
         output : {"probability", "logit", "loss"}
@@ -129,9 +153,7 @@ class Network:
 
     def fast_scores(self):
         """Return the scores as a function that is faster to differentiate, but has no layers."""
-        scores = Scores(input_gradient_network(self.scores.module), self.scores.arrange)
-        scores.is_single = self.scores.is_single
-        return scores
+        return self.scores.of(input_gradient_network(self.scores.module))
 
     def tensor(self, rows):
         """Copy rows to the device.
@@ -184,12 +206,12 @@ class Network:
         return -(log_expit(scores) if self.scores.is_single else log_softmax(scores, axis=1))
 
     def rows_per_batch(self, copies=1):
-        """How many rows fit into memory with the outputs of all layers.
+        """Compute the number of rows whose outputs of all layers fit into a batch.
 
         Parameters
         ----------
         copies : int, default=1
-            How often a method keeps them.
+            Number of copies of the outputs that a method holds.
 
         Returns
         -------
@@ -201,7 +223,7 @@ class Network:
 
 
 def module_input(model, X):
-    """Validate rows, and say how the module takes them.
+    """Validate rows, and return the function that arranges them for the module.
 
     Parameters
     ----------
@@ -221,7 +243,7 @@ def module_input(model, X):
 
 
 def private_copy(module):
-    """Copy a module, but for the memory of its parameters, to explain it without touching it.
+    """Copy a module, but share the memory of its parameters, so that it is not changed.
 
     Parameters
     ----------
@@ -230,7 +252,7 @@ def private_copy(module):
     Returns
     -------
     torch.nn.Module
-        In evaluation mode; no parameter wants a gradient.
+        In evaluation mode; no parameter requires a gradient.
     """
     shared = {
         id(parameter): nn.Parameter(parameter.detach(), requires_grad=False)
@@ -240,7 +262,7 @@ def private_copy(module):
 
 
 class _OutputBytes(TorchFunctionMode):
-    """Adds up the bytes of whatever torch functions return."""
+    """Mode that sums the bytes of the results of all torch functions."""
 
     def __init__(self):
         super().__init__()
@@ -254,7 +276,7 @@ class _OutputBytes(TorchFunctionMode):
 
 
 def _check_logits(network, model, X, output):
-    """Hold the module's outputs against what the model says of itself."""
+    """Compare the module's outputs with the classes and probabilities of the model."""
     chosen = evenly_spaced(len(network.values), _N_PROBES)
     rows = network.values[chosen]
     logits = network.scores(network.tensor(rows).requires_grad_())
@@ -272,12 +294,15 @@ def _check_logits(network, model, X, output):
             f"The module of {name} returns probabilities, and attributions need logits. Leave out"
             f" the {activation} at its end, and train with criterion=torch.nn.CrossEntropyLoss."
         )
-    scores = network.scores_of(rows, len(rows))
-    if output == "logit" or not hasattr(model, "predict_proba"):
+    if output == "logit":
+        network.scores.is_difference = n_classes == 2 and not network.scores.is_single
+        return
+    if not hasattr(model, "predict_proba"):
         return
     is_own = hasattr(model, "_module_input")  # other estimators take what their module takes
     X_chosen = safe_indexing(X, chosen) if is_own else network.tensor(rows).cpu().numpy()
     probabilities = np.asarray(model.predict_proba(X_chosen))
+    scores = network.scores_of(rows, len(rows))
     expected = network.outputs_of(scores, "probability")
     if not np.allclose(probabilities, expected, rtol=0.0, atol=_PROBE_TOLERANCE):
         raise ValueError(

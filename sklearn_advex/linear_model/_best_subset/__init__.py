@@ -22,7 +22,7 @@ _N_TRIALS = 6
 
 @dataclass
 class BestSubset:
-    """The best model found of those that use at most so many groups of features.
+    """The best model found that uses at most a number of groups of features.
 
     Attributes
     ----------

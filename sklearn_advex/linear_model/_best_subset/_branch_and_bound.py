@@ -17,7 +17,7 @@ class _Relaxation:
     start : Start
         Where solvers of similar problems start.
     losses : dict from int to float
-        How much each group is missed by the quadratic model.
+        Increase of the quadratic model without each group.
     bound : DualBound
     """
 
@@ -28,7 +28,7 @@ class _Relaxation:
 
 @dataclass(order=True)
 class _Node:
-    """All subsets with some groups for certain, and others of which it is not decided.
+    """All subsets with some groups for certain, and others that are undecided.
 
     The others are in the order in which to decide. The relaxation has all of these groups, and
     maybe more.
@@ -96,7 +96,7 @@ class BranchAndBound:
         self._settled = min(bound, fit.value - PROGRESS * abs(fit.value))
 
     def _branch(self, node):
-        """Split a node by whether the group that is missed most is in the model."""
+        """Split a node by whether the undecided group with the largest loss is in the model."""
         others, included = node.undecided[1:], (*node.included, node.undecided[0])
         if len(included) == self._k:
             self._try(included, node.relaxation.start)

@@ -95,7 +95,7 @@ class QuadraticModel:
 
 @dataclass
 class Remainder:
-    """What a quadratic model says once some coefficients are removed and the others have adjusted.
+    """A quadratic model after some coefficients are removed and the others have adjusted.
 
     Attributes
     ----------

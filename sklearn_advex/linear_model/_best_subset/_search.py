@@ -14,7 +14,7 @@ from sklearn_advex.linear_model._best_subset._quadratic_model import QuadraticMo
 _MODEL_ERROR = 2.0
 # Largest number of groups that are exchanged at once.
 _MAX_EXCHANGED = 3
-# Levels beyond the last one asked for: the way back from there finds subsets to which none of the
+# Levels beyond the last one required: the way back from there finds subsets to which none of the
 # smaller ones leads. A larger number takes as much more time.
 _EXTRA_LEVELS = 5
 # Largest number of sweeps over all levels, up and down.
@@ -132,7 +132,7 @@ class SubsetSearch:
 
 
 class _RankedChanges:
-    """Changes of a subset in the order of their worth by the quadratic model.
+    """Changes of a subset, ranked by the quadratic model.
 
     Parameters
     ----------
@@ -175,7 +175,7 @@ class _RankedChanges:
         return [self._change([i], [j], gains[i, j], self.remainders[i]) for i, j in pairs]
 
     def _splices(self):
-        """Exchanges of the 2, 3, ... groups that are missed least for those gained most by."""
+        """Exchange the 2, 3, ... groups of smallest loss for those of largest gain."""
         splices, leaving = [], np.argsort(self.losses)
         n_others = self.problems.n_groups - self.groups.size
         for n_exchanged in range(2, min(_MAX_EXCHANGED, self.groups.size, n_others) + 1):
@@ -187,7 +187,7 @@ class _RankedChanges:
         return splices
 
     def _gains(self, remainder):
-        """What each group is worth in addition; those in use do not count."""
+        """Return the gain by each group in addition; minus infinity for those in use."""
         gains = np.bincount(self.problems.labels, remainder.gains(), self.problems.n_groups)
         gains[self.groups] = -np.inf
         return gains

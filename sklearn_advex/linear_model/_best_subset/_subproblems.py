@@ -14,7 +14,7 @@ from sklearn_advex.linear_model._objective._duality import entry_epsilon
 # Factor by which adversaries get weaker along the epsilon path: a larger one finds more starts.
 _PATH_RATIO = 0.85
 _PATH_LENGTH = 12
-# Tolerance of the solutions on the path, of which only the features in use matter.
+# Tolerance of the solutions on the path: only their features in use matter.
 _PATH_TOL = 1e-4
 
 
@@ -154,7 +154,7 @@ class Subproblems:
         Returns
         -------
         list of tuple of int
-            Empty for problems of which a path takes long.
+            Empty for problems whose path takes long.
         """
         objective, subsets = self.objective, []
         if not (objective.is_smooth and objective.has_l1_support):

@@ -138,6 +138,8 @@ class BlockedTerm(DataTerm):
 
     def intercept_only(self):
         """Compute the intercept of the best model without features."""
+        if not self.n_intercepts:
+            return np.empty(0)
         side_weights = sum(block.side_weights() for block in self.blocks)
         return self.blocks[0].best_intercept(side_weights)
 

@@ -78,13 +78,13 @@ class MarginTerm(DataTerm):
 
     def derivatives(self, rows, heights, dual=None):
         """Compute the sum and its derivatives."""
-        arguments = self.arguments(rows, heights)
         if dual is None:
-            losses, pull, curvature = self.loss.derivatives(arguments)
+            losses, pull, curvature = self.loss.derivatives(self.arguments(rows, heights))
             pull *= self.weights
             curvature *= self.weights
         else:
-            losses, pull, curvature = self.loss.value(arguments), self.weights * dual, None
+            losses = self.loss.value(self.arguments(rows, heights))
+            pull, curvature = self.weights * dual, None
         return TermDerivatives(self.weights @ losses, *self.transposed(pull), curvature)
 
     def dual(self, rows, heights):
@@ -174,15 +174,13 @@ class MarginTerm(DataTerm):
 
         Returns
         -------
-        ndarray of shape (1,) or (0,)
+        ndarray of shape (1,)
         """
-        if not self.fit_intercept:
-            return np.empty(0)
         return np.array([self.loss.intercept_only(side_weights[1] / side_weights.sum())])
 
     def intercept_only(self):
         """Compute the intercept of the best model without features."""
-        return self.best_intercept(self.side_weights())
+        return self.best_intercept(self.side_weights()) if self.fit_intercept else np.empty(0)
 
     def largest_argument(self, rows, heights):
         """Return the largest argument of a loss, if the losses fall for ever below 0."""
@@ -219,9 +217,11 @@ class MarginTerm(DataTerm):
         heights : ndarray of shape (n_heights,)
         """
         signed = numbers * self.sides
+        of_features = self.design.rmatvec(signed, self.columns)
+        if not self.fit_intercept:
+            return of_features, self._height_sums(numbers)
         variables = np.empty(self.n_variables)
-        variables[: self.n_features] = self.design.rmatvec(signed, self.columns)
-        variables[self.n_features :] = signed.sum()
+        variables[:-1], variables[-1] = of_features, signed.sum()
         return variables, self._height_sums(numbers)
 
     def _with(self, **changes):

@@ -365,6 +365,9 @@ class RobustObjective:
         return RobustObjective(term, perturbation, alpha=self.alpha, l1_ratio=self.l1_ratio)
 
     def _of_features(self, numbers):
+        """Append zeros for the intercepts, without a copy where there are none."""
+        if self.n_variables == self.n_features:
+            return np.broadcast_to(numbers, self.n_variables)
         of_variables = np.zeros(self.n_variables)
         of_variables[: self.n_features] = numbers
         return of_variables
