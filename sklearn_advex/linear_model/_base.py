@@ -130,7 +130,9 @@ class BaseAdversarialLinearClassifier(
             self.groups, self.n_features_in_, getattr(self, "feature_names_in_", None)
         )
         task = fit_task(self, X, y, sample_weight, len(objectives))
-        with task, blas_threads(self.n_jobs, len(objectives)):
+        # Threads of Dask take a block each; those of the linear algebra would come on top.
+        n_jobs = 1 if data.is_streamed else self.n_jobs
+        with task, blas_threads(n_jobs, len(objectives)):
             fits = self._solve(objectives, groups, task)
             warn_about(self, objectives, fits)
             self._store(fits, data)

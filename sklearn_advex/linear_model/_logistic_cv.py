@@ -259,10 +259,10 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         candidates = _Candidates(self.epsilons_, _resolve_max_features(self.max_features), groups)
         n_paths = self.alphas_.size * (len(folds) + 1)
         task = fit_task(self, X, y, sample_weight, n_paths)
-        with task, blas_threads(self.n_jobs, len(folds)):
+        # Blocks occupy the scheduler of Dask: more paths at once would only wait for it.
+        n_jobs = 1 if data.is_streamed else self.n_jobs
+        with task, blas_threads(n_jobs, len(folds)):
             of_path = iter(task.subtasks("path", n_paths, self.epsilons_.size))
-            # Blocks occupy the scheduler of Dask: more paths at once would only wait for it.
-            n_jobs = 1 if data.is_streamed else self.n_jobs
             results = Parallel(n_jobs=n_jobs, verbose=self.verbose)(
                 delayed(_score_fold)(self, data, candidates, *fold, next(of_path))
                 for fold in product(self.alphas_, folds)
