@@ -315,3 +315,9 @@ def test_rows_in_memory_do_not_go_with_collections():
         AdversarialLogisticRegression().fit(X, da.from_array(y))
     with pytest.raises(TypeError, match=r"sample_weight\.compute\(\)"):
         epsilon_max(X, y, da.from_array(weights))
+
+
+def test_verbose_prints_a_line_for_each_step(capsys):
+    model = AdversarialLogisticRegression(verbose=1).fit(*as_array(*rows_of(), 3))
+    steps = [line for line in capsys.readouterr().out.splitlines() if line.startswith("step ")]
+    assert len(steps) > model.n_iter_[0] > 0
