@@ -78,7 +78,7 @@ def print_explanation(models, X, y):
     probability, plain_probability = (
         model.predict_proba(row)[0, list(model.classes_).index(truth)] for model in (chosen, plain)
     )
-    print(f"One {truth} tumour: probability {probability:.3f} by the chosen model,")
+    print(f"One {truth} tumor: probability {probability:.3f} by the chosen model,")
     print(f"{plain_probability:.3f} by the natural one.\n")
     attributions = pd.DataFrame(
         {
@@ -90,7 +90,7 @@ def print_explanation(models, X, y):
     shown = attributions.loc[order[:TOP]]
     shown.insert(0, "value", row.iloc[0][shown.index])
     shown.loc["all others"] = attributions.drop(shown.index).sum()
-    print("What each feature adds to that probability, compared with an average tumour:\n")
+    print("What each feature adds to that probability, compared with an average tumor:\n")
     print(shown.to_string(float_format="{:+.3f}".format, na_rep="", formatters={"value": number}))
 
 
@@ -130,7 +130,7 @@ def main():
         data.data, y, test_size=0.3, random_state=0, stratify=y
     )
     models, search = fit_models(X_train, y_train)
-    print(f"Breast cancer: {len(X_train)} tumours to learn from, {len(X_test)} to test on,")
+    print(f"Breast cancer: {len(X_train)} tumors to learn from, {len(X_test)} to test on,")
     print("adversary of 0.1 standard deviations per feature.\n")
     print(compare(models, X_test, y_test).to_string(float_format="{:.3f}".format), "\n")
     print("On these data an l1 penalty is enough: as few features, and as robust a model.")

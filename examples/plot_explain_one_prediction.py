@@ -4,7 +4,7 @@ Explaining a diagnosis
 ======================
 
 A model that says "malignant" should say why, and in a few words. Here two logistic regressions look
-at the same tumour of the breast cancer data: one trained in the ordinary way, one trained against
+at the same tumor of the breast cancer data: one trained in the ordinary way, one trained against
 an adversary who may change every measurement by a tenth of its standard deviation. Both are right,
 neither is sure, and only one of them gives a reason that fits in a sentence.
 """
@@ -39,20 +39,20 @@ for name, model in models.items():
     print(f"{name}: accuracy {model.score(X_test, y_test):.3f}")
 
 # %%
-# One tumour
+# One tumor
 # ----------
 # Each bar is what a measurement adds to the predicted probability or takes from it, compared with
-# a tumour that is average in everything. The bars of a model sum to the whole change of its
+# a tumor that is average in everything. The bars of a model sum to the whole change of its
 # probability: nothing is estimated, nothing is left out. The number behind a name is the
 # measurement itself, in its own units.
 
 malignant = X_test[y_test == "malignant"]
-tumour = malignant.iloc[[20]]
+tumor = malignant.iloc[[20]]
 
 figure, axes = plt.subplots(2, 1, figsize=(8, 9), layout="constrained")
 for ax, (name, model) in zip(axes, models.items(), strict=True):
-    AttributionDisplay.from_estimator(model, tumour, ax=ax)
-    gini = gini_index(explain(model, tumour))[0]
+    AttributionDisplay.from_estimator(model, tumor, ax=ax)
+    gini = gini_index(explain(model, tumor))[0]
     ax.set_title(f"{name} model, Gini {gini:.2f}\n{ax.get_title()}")
 plt.show()
 
@@ -67,6 +67,6 @@ plt.show()
 # for one class are those for the other with the signs reversed.
 
 AttributionDisplay.from_estimator(
-    models["adversarial"], tumour, target="benign", output="logit", top=6
+    models["adversarial"], tumor, target="benign", output="logit", top=6
 )
 plt.show()
