@@ -38,6 +38,7 @@ class MarginTerm(DataTerm):
         self.n_rows = y.size
         self.n_features = design.shape[1]
         self.n_intercepts = int(fit_intercept)
+        self._ones = [np.broadcast_to(1.0, y.size)] * self.n_intercepts
 
     @property
     def is_smooth(self):
@@ -242,10 +243,9 @@ class MarginTerm(DataTerm):
 
     def _border(self):
         """The columns of intercept and heights in a Gram matrix."""
-        intercept = [np.broadcast_to(1.0, self.n_rows)] * self.n_intercepts
         if self.n_heights == 1:
-            return [*intercept, self.sides]
-        return [*intercept, np.maximum(self.sides, 0.0), np.minimum(self.sides, 0.0)]
+            return [*self._ones, self.sides]
+        return [*self._ones, np.maximum(self.sides, 0.0), np.minimum(self.sides, 0.0)]
 
 
 def balancing_factors(totals):
