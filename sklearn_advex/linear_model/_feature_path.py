@@ -4,16 +4,16 @@ from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.utils import check_X_y
 
 from sklearn_advex._perturbation import perturbation_set, resolve_epsilon
 from sklearn_advex._utils._containers import column_names
+from sklearn_advex._utils._dask import is_dask
 from sklearn_advex._utils._sklearn_compat import Interval, validate_params
 from sklearn_advex.linear_model._base import blas_threads, stack_models
 from sklearn_advex.linear_model._classifier import AdversarialLinearClassifier
 from sklearn_advex.linear_model._problem_fit import fit_path_of_subsets, resolve_groups
 from sklearn_advex.linear_model._solvers import make_solver
-from sklearn_advex.linear_model._training_data import TrainingData
+from sklearn_advex.linear_model._training_data import training_data
 from sklearn_advex.linear_model._warnings import warn_about_path
 
 _CONSTRAINTS = AdversarialLinearClassifier._parameter_constraints
@@ -137,9 +137,13 @@ def feature_path(
     >>> [coef.nonzero()[0].tolist() for coef in path.coefs[:, 0]]
     [[27], [20, 27], [20, 21, 27]]
     """
+    if is_dask(X):
+        raise TypeError(
+            "X is a Dask collection, of which feature_path is not available: pass X.compute() if"
+            " the rows fit into memory."
+        )
     names = _text_names(X)
-    X, y = check_X_y(X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
-    data = TrainingData.from_arrays(X, y, sample_weight, class_weight)
+    data = training_data(X, y, sample_weight, class_weight)
     perturbation = perturbation_set(norm, resolve_epsilon(epsilon, data.n_features, names))
     objectives = data.objectives(
         loss, perturbation, alpha=alpha, l1_ratio=l1_ratio, fit_intercept=fit_intercept

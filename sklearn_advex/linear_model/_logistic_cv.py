@@ -271,7 +271,8 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
                 candidates.fit(data, next(of_path), **self._path_options(alpha))
                 for alpha in self.alphas_
             ]
-            self._choose(data, candidates, paths, results)
+            self._store_scores(candidates, results)
+            self._choose(data, candidates, paths)
         solutions = [fit.solution for path in paths for problems in path for fit in problems]
         solutions += [solution for _, unsolved in results for solution in unsolved]
         warn_about_path(solutions, self.tol, self.max_iter)
@@ -316,8 +317,8 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
             "fit_intercept": self.fit_intercept,
         }
 
-    def _choose(self, data, candidates, paths, results):
-        """Keep the scores, and one model of the paths."""
+    def _store_scores(self, candidates, results):
+        """Keep the scores of all candidates."""
         self.max_features_ = candidates.max_features
         n_alphas, n_candidates = self.alphas_.size, len(candidates.params)
         by_fold = {
@@ -335,6 +336,9 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         self.scores_ = {
             name: scores.swapaxes(1, 2).reshape(shape) for name, scores in by_fold.items()
         }
+
+    def _choose(self, data, candidates, paths):
+        """Keep one model of the paths."""
         max_drop = self.max_drop if self.select == "most_concise" else 0.0
         is_accuracy = self.accuracy == "accuracy"
         most_frequent = data.class_counts.max() / data.class_counts.sum()
@@ -345,13 +349,14 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
             dummy_score=most_frequent if is_accuracy else None,
         )
         self.best_index_ = self.rule_(self.cv_results_)
-        i_alpha, i_candidate = divmod(self.best_index_, n_candidates)
+        i_alpha, i_candidate = divmod(self.best_index_, len(candidates.params))
         best = candidates.params[i_candidate]
         self.best_alpha_ = float(self.alphas_[i_alpha])
         self.best_epsilon_, self.best_max_features_ = best["epsilon"], best.get("max_features")
         self.epsilon_ = self._resolve_epsilon(self.best_epsilon_)
         coefs = [[stack_models(fits, data.n_features)[0] for fits in path] for path in paths]
-        self.coefs_paths_ = np.reshape(coefs, (*shape[:-1], *coefs[0][0].shape))
+        shape = (self.alphas_.size, *candidates.shape, *coefs[0][0].shape)
+        self.coefs_paths_ = np.reshape(coefs, shape)
         self._store(paths[i_alpha][i_candidate], data)
 
 

@@ -194,9 +194,10 @@ class FrontierDisplay:
         ----------
         paths : dict of str to path
             Families by their names in the legend. A path is what
-            :func:`sklearn_advex.epsilon_path` returns, or a list of fitted classifiers or
-            pipelines, of any library that :func:`sklearn_advex.explain` can explain; then the
-            columns of `X` with a non-zero attribution are counted.
+            :func:`sklearn_advex.epsilon_path` and :func:`sklearn_advex.feature_path` return, or a
+            list of fitted classifiers or pipelines, of any library that
+            :func:`sklearn_advex.explain` can explain; then the columns of `X` with a non-zero
+            attribution are counted.
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
             Rows to score the models on.
         y : array-like of shape (n_samples,)

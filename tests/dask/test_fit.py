@@ -21,6 +21,7 @@ from sklearn_advex import (
     epsilon_grid,
     epsilon_max,
     epsilon_path,
+    feature_path,
 )
 from tests.dask.conftest import as_array, as_csr, as_frame, rows_of
 from tests.linear_model.conftest import LOGISTIC_REGRESSIONS
@@ -321,3 +322,9 @@ def test_verbose_prints_a_line_for_each_step(capsys):
     model = AdversarialLogisticRegression(verbose=1).fit(*as_array(*rows_of(), 3))
     steps = [line for line in capsys.readouterr().out.splitlines() if line.startswith("step ")]
     assert len(steps) > model.n_iter_[0] > 0
+
+
+def test_a_path_over_numbers_of_features_is_refused():
+    X, y, _ = rows_of(2)
+    with pytest.raises(TypeError, match=r"X is a Dask collection.*pass X.compute"):
+        feature_path(da.from_array(X), y)
