@@ -135,7 +135,7 @@ def feature_path(
     >>> X, y = load_breast_cancer(return_X_y=True)
     >>> path = feature_path(StandardScaler().fit_transform(X), y, max_features=3)
     >>> [coef.nonzero()[0].tolist() for coef in path.coefs[:, 0]]
-    [[27], [20, 27], [20, 21, 27]]
+    [[22], [20, 27], [20, 21, 27]]
     """
     if is_dask(X):
         raise TypeError(
