@@ -134,7 +134,7 @@ class BaseAdversarialLinearClassifier(
         n_jobs = 1 if data.is_streamed else self.n_jobs
         with task, blas_threads(n_jobs, len(objectives)):
             fits = self._solve(objectives, groups, task)
-            warn_about(self, objectives, fits)
+            warn_about(self, fits)
             self._store(fits, data)
         return self
 
@@ -379,7 +379,7 @@ class BaseAdversarialLinearClassifier(
     def _store(self, fits, data):
         dtype = data.dtype
         fits = [fit.as_stored(dtype) for fit in fits]
-        self.coef_, self.intercept_ = stack_models(fits, self.n_features_in_)
+        self.coef_, self.intercept_ = stack_models(fits)
         self.coef_, self.intercept_ = self.coef_.astype(dtype), self.intercept_.astype(dtype)
         self.support_ = [np.flatnonzero(coef) for coef in self.coef_]
         self.objective_ = np.array([fit.solution.value for fit in fits])
@@ -432,13 +432,12 @@ def blas_threads(n_jobs, n_problems):
     return get_threadpool_controller().limit(limits=threads, user_api="blas")
 
 
-def stack_models(fits, n_features):
+def stack_models(fits):
     """Put the models of several problems into arrays.
 
     Parameters
     ----------
     fits : list of ProblemFit
-    n_features : int
 
     Returns
     -------
@@ -446,8 +445,7 @@ def stack_models(fits, n_features):
     intercept : ndarray of shape (n_problems,)
         0 if it is not fitted.
     """
-    coefs, intercepts = zip(*(fit.variables(n_features) for fit in fits), strict=True)
-    return np.stack(coefs), np.array(intercepts)
+    return np.stack([fit.coef for fit in fits]), np.array([fit.intercept for fit in fits])
 
 
 def check_dask_support(estimator):

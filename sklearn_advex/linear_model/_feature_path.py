@@ -156,7 +156,7 @@ def feature_path(
         ]
     fits = list(zip(*of_problems, strict=True))
     warn_about_path([fit.solution for problems in fits for fit in problems], tol, max_iter)
-    models = [stack_models(problems, data.n_features) for problems in fits]
+    models = [stack_models(problems) for problems in fits]
     coefs, intercepts = map(np.array, zip(*models, strict=True))
     return FeaturePath(
         np.arange(1, len(fits) + 1),

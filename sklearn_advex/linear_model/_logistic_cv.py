@@ -354,7 +354,7 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         self.best_alpha_ = float(self.alphas_[i_alpha])
         self.best_epsilon_, self.best_max_features_ = best["epsilon"], best.get("max_features")
         self.epsilon_ = self._resolve_epsilon(self.best_epsilon_)
-        coefs = [[stack_models(fits, data.n_features)[0] for fits in path] for path in paths]
+        coefs = [[stack_models(fits)[0] for fits in path] for path in paths]
         shape = (self.alphas_.size, *candidates.shape, *coefs[0][0].shape)
         self.coefs_paths_ = np.reshape(coefs, shape)
         self._store(paths[i_alpha][i_candidate], data)
@@ -447,7 +447,7 @@ def _score_fold(estimator, data, candidates, alpha, fold, task):
     # Models that are only scored need not be much more accurate than `tol`.
     options = estimator._path_options(alpha) | {"final_tol": 0.5}
     path = candidates.fit(data.take(train), task, **options)
-    models = [stack_models(fits, data.n_features) for fits in path]
+    models = [stack_models(fits) for fits in path]
     if data.is_streamed:
         scores = data.fold_scores(test, models)
     else:

@@ -126,7 +126,7 @@ def epsilon_path(
             fit_intercept=fit_intercept,
         )
     warn_about_path([fit.solution for problems in fits for fit in problems], tol, max_iter)
-    models = [stack_models(problems, data.n_features) for problems in fits]
+    models = [stack_models(problems) for problems in fits]
     coefs, intercepts = map(np.array, zip(*models, strict=True))
     residuals = np.array([[fit.solution.residual for fit in problems] for problems in fits])
     return EpsilonPath(epsilons, coefs, intercepts, residuals)

@@ -1,6 +1,7 @@
 """The solution of one binary problem, with all features or with the best of a limited number."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -23,59 +24,51 @@ class ProblemFit:
 
     Attributes
     ----------
-    objective : RobustObjective
-        Of the features that the model may use.
+    problem : RobustObjective
+        Of all features.
     solution : Solution
-        Of that objective.
+        Of `objective`.
     features : ndarray of int
-        Those features, in order.
+        Those that the model may use, in order.
     optimality_gap : float
         Certified upper bound on how far the value is above that of the best choice of features.
     """
 
-    objective: RobustObjective
+    problem: RobustObjective
     solution: Solution
     features: np.ndarray
     optimality_gap: float
+
+    @cached_property
+    def objective(self):
+        """The objective of the features that the model may use."""
+        intercepts = np.arange(self.problem.n_features, self.problem.n_variables)
+        return self.problem.restrict(np.append(self.features, intercepts))
 
     @property
     def dual_gap(self):
         """Upper bound on how far the value is above the minimum for these features."""
         return dual_gap(self.objective, self.solution)
 
-    def variables(self, n_features):
-        """Return coefficients of all features and the intercept, 0 if it is not fitted.
-
-        Parameters
-        ----------
-        n_features : int
-
-        Returns
-        -------
-        coef : ndarray of shape (n_features,)
-        intercept : float
-        """
-        coef = np.zeros(n_features)
+    @property
+    def coef(self):
+        """The coefficients of all features, an ndarray of shape (n_features,)."""
+        coef = np.zeros(self.problem.n_features)
         coef[self.features] = self.solution.point.coef
-        return coef, self.solution.point.intercepts.sum()
+        return coef
 
-    def whole_solution(self, objective):
-        """Return the solution as a point among those of all features.
+    @property
+    def intercept(self):
+        """The intercept, 0 if it is not fitted."""
+        return self.solution.point.intercepts.sum()
 
-        Parameters
-        ----------
-        objective : RobustObjective
-            Of all features.
-
-        Returns
-        -------
-        Solution
-        """
-        coef, _ = self.variables(objective.n_features)
-        point = objective.point(np.append(coef, self.solution.point.intercepts))
+    @property
+    def whole_solution(self):
+        """The solution as a point among those of all features."""
+        point = self.problem.point(np.append(self.coef, self.solution.point.intercepts))
         dual = self.solution.dual
         if dual is not None and dual.perturbation is not None:
-            subgradients = np.zeros((dual.perturbation.shape[0], objective.n_features))
+            subgradients = np.zeros((dual.perturbation.shape[0], self.problem.n_features))
             subgradients[:, self.features] = dual.perturbation
             dual = DualVariables(dual.rows, subgradients)
         return replace(self.solution, point=point, dual=dual)
@@ -141,14 +134,8 @@ def fit_path_of_subsets(objective, solver, max_features, groups, certify_last=Fa
     is_fast = objective.is_smooth and objective.has_l1_support
     if certify_last and is_fast and n_groups <= _MAX_CERTIFIED_GROUPS:
         effort = {"max_nodes": _MAX_NODES, "certify_last": True}
-    intercepts = np.arange(objective.n_features, objective.n_variables)
     return [
-        ProblemFit(
-            objective.restrict(np.append(subset.features, intercepts)),
-            subset.solution,
-            subset.features,
-            subset.optimality_gap,
-        )
+        ProblemFit(objective, subset.solution, subset.features, subset.optimality_gap)
         for subset in best_subsets(objective, solver, max_features, groups, **effort)
     ]
 

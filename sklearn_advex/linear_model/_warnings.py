@@ -20,23 +20,21 @@ _PROBE_MAX_ITER = 25
 _UNSOLVED = {Status.MAX_ITER, Status.STALLED}
 
 
-def warn_about(estimator, objectives, fits):
+def warn_about(estimator, fits):
     """Warn of problems without a finite minimizer, short of convergence, or without features.
 
     Parameters
     ----------
     estimator : BaseAdversarialLinearClassifier
         With its `classes_` and `epsilon_`.
-    objectives : list of RobustObjective
-        One per binary problem.
     fits : list of ProblemFit
         One per binary problem.
     """
     solutions = [fit.solution for fit in fits]
     if all(s.status is Status.CONVERGED and s.point.coef.any() for s in solutions):
         return
-    solutions = [fit.whole_solution(o) for fit, o in zip(fits, objectives, strict=True)]
-    problems = list(zip(objectives, solutions, strict=True))
+    problems = [(fit.problem, fit.whole_solution) for fit in fits]
+    solutions = [solution for _, solution in problems]
     for message, causes in (
         (_separable, {Status.SEPARABLE}),
         (_unsolved, _UNSOLVED),
