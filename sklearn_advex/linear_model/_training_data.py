@@ -33,10 +33,11 @@ class TrainingData:
         Positions of the labels among the classes.
     classes : ndarray of shape (n_classes,)
     row_weights : ndarray of shape (n_samples,)
-        The weights of the rows, the largest 1.
+        The weights of the rows, summing to 1.
     class_weight : dict, "balanced" or None
     weights : ndarray of shape (n_samples,)
-        The weights of the rows multiplied by those of their classes, summing to 1.
+        The weights of the rows multiplied by those of their classes, summing to 1. Without
+        `class_weight` it is `row_weights` itself, not a copy.
     """
 
     is_streamed = False
@@ -76,10 +77,13 @@ class TrainingData:
 
     @classmethod
     def _weighted(cls, design, labels, classes, row_weights, class_weight):
-        of_class = weight_per_class(class_weight, classes, labels, row_weights)
-        weights = row_weights * of_class[labels]
+        weights = row_weights = row_weights / row_weights.sum()
+        if class_weight is not None:
+            of_class = weight_per_class(class_weight, classes, labels, row_weights)
+            weights = row_weights * of_class[labels]
+            weights /= weights.sum()
         check_weight_of_classes(weights, labels, classes)
-        return cls(design, labels, classes, row_weights, class_weight, weights / weights.sum())
+        return cls(design, labels, classes, row_weights, class_weight, weights)
 
     @property
     def n_features(self):
@@ -158,7 +162,7 @@ class TrainingData:
         -------
         ndarray of shape (n_features,)
         """
-        return self.design.rmatvec(self.row_weights) / self.row_weights.sum()
+        return self.design.rmatvec(self.row_weights)
 
     @cached_property
     def class_mean_gaps(self):
@@ -168,7 +172,7 @@ class TrainingData:
         shape (n_problems,) with the weight of each positive class.
         """
         n_classes, n_samples = self.classes.size, self.labels.size
-        of_row = self.row_weights / self.row_weights.sum()
+        of_row = self.row_weights
         sums = np.array(
             [self.design.rmatvec(np.where(self.labels == k, of_row, 0.0)) for k in range(n_classes)]
         )

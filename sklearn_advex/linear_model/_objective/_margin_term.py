@@ -1,7 +1,5 @@
 """The data term of classifiers with two classes: losses of margins."""
 
-from copy import copy
-
 import numpy as np
 
 from sklearn_advex.linear_model._objective._data_term import DataTerm, TermDerivatives
@@ -32,6 +30,7 @@ class MarginTerm(DataTerm):
         self.design = design
         self.sides = -y
         self.weights = weights
+        self._counted = ALL if weights.all() else weights > 0
         self.fit_intercept = fit_intercept
         self.n_heights = n_heights
         self.columns = ALL
@@ -187,7 +186,7 @@ class MarginTerm(DataTerm):
         """Return the largest argument of a loss, if the losses fall for ever below 0."""
         if self.loss.attains_infimum:
             return np.inf
-        return self.arguments(rows, heights).max(where=self.weights > 0, initial=-np.inf)
+        return self.arguments(rows, heights)[self._counted].max(initial=-np.inf)
 
     def arguments(self, rows, heights):
         """Compute the argument of each row's loss.
@@ -226,8 +225,8 @@ class MarginTerm(DataTerm):
         return variables, self._height_sums(numbers)
 
     def _with(self, **changes):
-        changed = copy(self)
-        vars(changed).update(changes)
+        changed = object.__new__(type(self))
+        vars(changed).update(vars(self), **changes)
         return changed
 
     def _height_sums(self, numbers):

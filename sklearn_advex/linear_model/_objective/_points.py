@@ -146,5 +146,9 @@ def min_norm_subgradient(center, kink, variables):
     -------
     ndarray of shape (n_variables,)
     """
-    at_zero = np.copysign(np.maximum(np.abs(center) - kink, 0.0), center)
-    return np.where(variables == 0, at_zero, center + np.sign(variables) * kink)
+    subgradient = np.abs(center)
+    subgradient -= kink
+    np.maximum(subgradient, 0.0, out=subgradient)
+    np.copysign(subgradient, center, out=subgradient)
+    signed = np.copysign(kink, variables)
+    return np.add(center, signed, out=subgradient, where=variables != 0)
