@@ -18,7 +18,7 @@ from sklearn_advex import (
     feature_path,
 )
 
-EPSILONS = (0.0, 0.02, 0.05, 0.1, 0.2)
+EPSILONS = (0.0, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 N_STEPS = 60  # of paths over a penalty
 SMALLEST = 1e-3  # penalty of such a path, relative to the one that leaves no feature
 UNPENALIZED = 1e-6  # ridge of refitted models: data may be separable
