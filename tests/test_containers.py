@@ -10,7 +10,15 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from sklearn_advex import AdversarialLogisticRegression, AttributionTransformer, explain
+from sklearn_advex import (
+    AdversarialLogisticRegression,
+    AdversarialLogisticRegressionCV,
+    AttributionTransformer,
+    epsilon_max,
+    epsilon_path,
+    explain,
+    feature_path,
+)
 from sklearn_advex._utils._containers import (
     column_names,
     first_row,
@@ -161,6 +169,37 @@ def test_sparse_booleans_are_numbers(frame, y):
     background = explain(model, dummies, method="shap", baseline=dummies[:7])
     expected = explain(model, dummies, method="shap", baseline=dummies[:7].astype(float))
     np.testing.assert_allclose(background.to_numpy(), expected.to_numpy())
+
+
+@pytest.mark.parametrize(
+    "compute",
+    {
+        "fit": lambda X, y, _: AdversarialLogisticRegression(0.02).fit(X, y).coef_,
+        "cv": lambda X, y, _: AdversarialLogisticRegressionCV(cv=3).fit(X, y).coef_,
+        "path": lambda X, y, _: epsilon_path(X, y, epsilons=[0.1, 0.05]).coefs,
+        "subsets": lambda X, y, _: feature_path(X, y, max_features=2).coefs,
+        "largest epsilon": lambda X, y, _: epsilon_max(X, y),
+        "predict_proba": lambda X, y, model: model.predict_proba(X),
+        "perturb": lambda X, y, model: np.asarray(model.perturb(X, y), dtype=float),
+        "adversarial_score": lambda X, y, model: model.adversarial_score(X, y),
+        "certified_radius": lambda X, y, model: model.certified_radius(X),
+    }.values(),
+)
+def test_sparse_booleans_are_numbers_to_linear_models(compute, frame, y):
+    dummies = pd.get_dummies(frame[["color"]], sparse=True)
+    model = AdversarialLogisticRegression(0.02).fit(dummies.astype(float), y)
+    expected = compute(dummies.astype(float), y, model)
+    actual = compute(dummies, y, model)
+    assert np.asarray(actual).dtype == np.float64
+    np.testing.assert_allclose(actual, expected)
+
+
+@pytest.mark.parametrize("dtype", ["category", object, "boolean", "Int64", np.float16])
+def test_columns_that_hold_numbers_are_predicted(dtype, frame, y):
+    numbers = (frame[["size", "weight"]] > 0).astype(int)
+    model = AdversarialLogisticRegression(0.02).fit(numbers, y)
+    converted = numbers.astype(bool).astype(dtype) if dtype == "boolean" else numbers.astype(dtype)
+    np.testing.assert_allclose(model.predict_proba(converted), model.predict_proba(numbers))
 
 
 def test_texts_get_names():

@@ -332,3 +332,17 @@ def _is_pandas(X):
 def _is_pandas_series(X):
     pandas = sys.modules.get("pandas")
     return pandas is not None and isinstance(X, pandas.Series)
+
+
+def as_floats(X):
+    """Convert rows to float64 unless they are floats: scikit-learn lets sparse booleans pass.
+
+    Parameters
+    ----------
+    X : {ndarray, CSR}
+
+    Returns
+    -------
+    {ndarray, CSR} of float64 or float32
+    """
+    return X if X.dtype in (np.float64, np.float32) else X.astype(np.float64)

@@ -9,7 +9,7 @@ from scipy.special import expit, log_softmax, softmax
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import validate_data
 
-from sklearn_advex._utils._containers import named_rows, refuse_dates
+from sklearn_advex._utils._containers import as_floats, named_rows, refuse_dates
 from sklearn_advex._utils._divided_differences import (
     logistic_divided_difference,
     softplus_divided_difference,
@@ -218,20 +218,6 @@ def validated_rows(model, X):
         ensure_all_finite=False,
     )
     return as_floats(X)
-
-
-def as_floats(X):
-    """Convert rows to float64 unless they are floats: scikit-learn lets sparse booleans pass.
-
-    Parameters
-    ----------
-    X : {ndarray, CSR}
-
-    Returns
-    -------
-    {ndarray, CSR} of float64 or float32
-    """
-    return X if X.dtype in (np.float64, np.float32) else X.astype(np.float64)
 
 
 def require_finite(numbers, model, X):

@@ -9,7 +9,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 from sklearn_advex._utils._class_targets import known_positions
-from sklearn_advex._utils._containers import is_frame
+from sklearn_advex._utils._containers import as_floats, is_frame
 
 
 def resolve_target(target, classes, X, y):
@@ -118,8 +118,8 @@ def resolve_background(baseline, model, n_features):
     options = {"accept_sparse": "csr", "dtype": np.float64}
     try:
         if is_frame(baseline):
-            return validate_data(model, baseline, reset=False, **options).astype(np.float64)
-        rows = check_array(baseline, **options)  # no names to compare: match by position
+            return as_floats(validate_data(model, baseline, reset=False, **options))
+        rows = as_floats(check_array(baseline, **options))  # no names: match by position
     except ValueError as error:
         raise ValueError(f"baseline cannot serve as background rows: {error}") from error
     if rows.shape[1] != n_features:

@@ -9,13 +9,14 @@ from joblib import effective_n_jobs
 from scipy.special import log_expit, logsumexp
 from sklearn.base import BaseEstimator
 from sklearn.metrics import accuracy_score
+from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_advex._perturbation import PERTURBATION_SETS, perturbation_set, resolve_epsilon
 from sklearn_advex._utils._class_targets import known_positions, label_positions
-from sklearn_advex._utils._containers import frame_like, refuse_dates
+from sklearn_advex._utils._containers import as_floats, frame_like, refuse_dates
 from sklearn_advex._utils._dask import empty_rows, is_dask, lazy_for_dask, refuse_mixed
 from sklearn_advex._utils._sklearn_compat import (
     CallbackSupportMixin,
@@ -153,7 +154,8 @@ class BaseAdversarialLinearClassifier(
             The signed distance from the decision boundary times the length of the coefficients.
             For a Dask collection one that is computed when it is needed.
         """
-        return super().decision_function(X)
+        scores = safe_sparse_dot(self._rows(X), self.coef_.T, dense_output=True) + self.intercept_
+        return scores.ravel() if scores.shape[1] == 1 else scores
 
     @lazy_for_dask
     def predict(self, X):
@@ -330,7 +332,7 @@ class BaseAdversarialLinearClassifier(
             refuse_dates(X)
             with _hints_for_bad_data():
                 X, y = validate_data(self, X, y, accept_sparse="csr", dtype=FLOATS)
-            data = TrainingData.from_arrays(X, y, sample_weight, self.class_weight)
+            data = TrainingData.from_arrays(as_floats(X), y, sample_weight, self.class_weight)
         self.classes_ = data.classes
         self.feature_means_ = data.feature_means()
         return data
@@ -403,10 +405,14 @@ class BaseAdversarialLinearClassifier(
         validate_data(self, empty_rows(X), reset=False, skip_check_array=True)
         return float(mean_over_rows(partial(function, self), X, y, sample_weight)[0])
 
+    def _rows(self, X):
+        """Validate rows to predict."""
+        check_is_fitted(self)
+        return as_floats(validate_data(self, X, reset=False, accept_sparse="csr", dtype=FLOATS))
+
     def _scores_and_set(self, X, epsilon):
         """Validate rows; return them, their `LinearScores` and the perturbation set."""
-        check_is_fitted(self)
-        X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=FLOATS)
+        X = self._rows(X)
         epsilon = self.epsilon_ if epsilon is None else self._resolve_epsilon(epsilon)
         linear = LinearScores.from_coefficients(X, self.coef_, self.intercept_)
         return X, linear, perturbation_set(self.norm, epsilon)

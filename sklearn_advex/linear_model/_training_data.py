@@ -13,6 +13,7 @@ from sklearn_advex._utils._class_targets import (
     check_weight_of_classes,
     weight_per_class,
 )
+from sklearn_advex._utils._containers import as_floats
 from sklearn_advex._utils._dask import is_dask, refuse_mixed
 from sklearn_advex.linear_model._objective import TERMS
 from sklearn_advex.linear_model._objective._design_matrix import DesignMatrix, as_design_matrix
@@ -223,7 +224,7 @@ def training_data(X, y, sample_weight=None, class_weight=None):
         return dask_training_data(X, y, sample_weight, class_weight)
     refuse_mixed(X, y=y, sample_weight=sample_weight)
     X, y = check_X_y(X, y, accept_sparse="csr", dtype=FLOATS)
-    return TrainingData.from_arrays(X, y, sample_weight, class_weight)
+    return TrainingData.from_arrays(as_floats(X), y, sample_weight, class_weight)
 
 
 def dask_training_data(X, y, sample_weight=None, class_weight=None):
