@@ -4,6 +4,7 @@ This file imports dask: only functions that were given a collection import it.
 """
 
 from abc import ABC, abstractmethod
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from functools import partial
 from threading import Lock
@@ -12,6 +13,7 @@ from uuid import uuid4
 
 import dask
 import numpy as np
+from dask.base import get_scheduler
 from scipy.sparse import issparse
 
 from sklearn_advex._utils._containers import frame_like
@@ -81,14 +83,17 @@ class BlockSum(ABC):
 class RowBlocks:
     """The blocks of X, y and weights, and passes over them.
 
-    Every pass is one graph and one call of the scheduler: that of the default client of
-    `distributed` if there is one, else threads. Sums are taken in the order of the blocks, so that
-    two runs give the same bits.
+    Every pass is one graph and one call of the scheduler: that of the client of `distributed` that
+    is the default when the blocks are joined, else threads. Sums are taken in the order of the
+    blocks, so that two runs give the same bits.
 
     Parameters
     ----------
     blocks : list of Delayed
         Each a triple of X, y and weights or None, known by one graph.
+    sources : list of dask collection
+        What they come from. A cluster forgets results that nobody holds, and graphs do not hold
+        them.
 
     Attributes
     ----------
@@ -96,8 +101,10 @@ class RowBlocks:
         Passes over the data so far.
     """
 
-    def __init__(self, blocks):
+    def __init__(self, blocks, sources):
         self.blocks = blocks
+        self.sources = sources
+        self.client = _default_client()
         self.n_passes = 0
         self._counting = Lock()
 
@@ -112,6 +119,11 @@ class RowBlocks:
         -------
         tuple
             One result for each.
+
+        Raises
+        ------
+        RuntimeError
+            If the client has been closed, or has lost its cluster.
         """
         with self._counting:
             self.n_passes += 1
@@ -131,7 +143,30 @@ class RowBlocks:
                 for i, group in enumerate(groups)
             ]
             depth += 1
-        return dask.compute(parts[0])[0]
+        return self._result(parts[0])
+
+    def _result(self, task):
+        """Compute a task, always where the first was: Dask would go on here without its client."""
+        if self.client is None:
+            return dask.compute(task)[0]
+        cancelled = RuntimeError(
+            "The Dask client was closed, or lost its cluster, before all passes over the rows were"
+            " done: keep both open until the computation has returned."
+        )
+        if self.client.status == "closed":
+            raise cancelled
+        try:
+            return dask.compute(task, scheduler=self.client)[0]
+        except CancelledError as error:
+            if self.client.status == "running":
+                raise
+            raise cancelled from error
+
+
+def _default_client():
+    """Return the client of `distributed` that Dask computes with, None for other schedulers."""
+    computing = getattr(get_scheduler(), "__self__", None)
+    return computing if hasattr(computing, "scheduler_info") else None
 
 
 def _of_block(sums, rows, number):
@@ -231,14 +266,15 @@ def join_blocks(X, y, sample_weight=None):
     columns = {"y": y, "sample_weight": sample_weight}
     columns = {name: column for name, column in columns.items() if column is not None}
     if is_dask_frame(X) and all(map(is_dask_frame, columns.values())):
-        return RowBlocks(_joined_frames(X, columns))
+        return RowBlocks(_joined_frames(X, columns), [X, *columns.values()])
     X = whole_rows(X)
     lengths = BlockLengths(X)
     columns = {name: column_like(X, c, lengths, name) for name, c in columns.items()}
-    delayed = [_delayed_blocks(c) for c in _optimized_together([X, *columns.values()])]
+    sources = [X, *columns.values()]
+    delayed = [_delayed_blocks(c) for c in _optimized_together(sources)]
     _check_numbers_of_blocks(dict(zip(["X", *columns], map(len, delayed), strict=True)))
     triple = dask.delayed(partial(_triple, tuple(columns)), pure=False)
-    return RowBlocks([triple(*block) for block in zip(*delayed, strict=True)])
+    return RowBlocks([triple(*block) for block in zip(*delayed, strict=True)], sources)
 
 
 def _optimized_together(collections):
