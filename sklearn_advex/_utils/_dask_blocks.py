@@ -4,6 +4,7 @@ This file imports dask: only functions that were given a collection import it.
 """
 
 from abc import ABC, abstractmethod
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from functools import partial
 from threading import Lock
@@ -12,6 +13,7 @@ from uuid import uuid4
 
 import dask
 import numpy as np
+from dask.base import get_scheduler
 from scipy.sparse import issparse
 
 from sklearn_advex._utils._containers import frame_like
@@ -29,6 +31,8 @@ class Block(NamedTuple):
     X : {ndarray, sparse matrix, DataFrame} of shape (n_rows, n_features)
     y : {ndarray, Series} of shape (n_rows,)
     sample_weight : {ndarray, Series} of shape (n_rows,) or None
+    fold : {ndarray, Series} of shape (n_rows,) or None
+        The number of the fold of each row.
     number : int
         Its position among all blocks.
     """
@@ -36,6 +40,7 @@ class Block(NamedTuple):
     X: object
     y: object
     sample_weight: object
+    fold: object
     number: int
 
 
@@ -79,16 +84,19 @@ class BlockSum(ABC):
 
 
 class RowBlocks:
-    """The blocks of X, y and weights, and passes over them.
+    """The blocks of X and the columns that go with it, and passes over them.
 
-    Every pass is one graph and one call of the scheduler: that of the default client of
-    `distributed` if there is one, else threads. Sums are taken in the order of the blocks, so that
-    two runs give the same bits.
+    Every pass is one graph and one call of the scheduler: that of the client of `distributed` that
+    is the default when the blocks are joined, else threads. Sums are taken in the order of the
+    blocks, so that two runs give the same bits.
 
     Parameters
     ----------
     blocks : list of Delayed
-        Each a triple of X, y and weights or None, known by one graph.
+        Each a tuple of X and of y, weights and folds or None, known by one graph.
+    sources : list of dask collection
+        What they come from. A cluster forgets results that nobody holds, and graphs do not hold
+        them.
 
     Attributes
     ----------
@@ -96,8 +104,10 @@ class RowBlocks:
         Passes over the data so far.
     """
 
-    def __init__(self, blocks):
+    def __init__(self, blocks, sources):
         self.blocks = blocks
+        self.sources = sources
+        self.client = _default_client()
         self.n_passes = 0
         self._counting = Lock()
 
@@ -112,6 +122,11 @@ class RowBlocks:
         -------
         tuple
             One result for each.
+
+        Raises
+        ------
+        RuntimeError
+            If the client has been closed, or has lost its cluster.
         """
         with self._counting:
             self.n_passes += 1
@@ -131,7 +146,30 @@ class RowBlocks:
                 for i, group in enumerate(groups)
             ]
             depth += 1
-        return dask.compute(parts[0])[0]
+        return self._result(parts[0])
+
+    def _result(self, task):
+        """Compute a task, always where the first was: Dask would go on here without its client."""
+        if self.client is None:
+            return dask.compute(task)[0]
+        cancelled = RuntimeError(
+            "The Dask client was closed, or lost its cluster, before all passes over the rows were"
+            " done: keep both open until the computation has returned."
+        )
+        if self.client.status == "closed":
+            raise cancelled
+        try:
+            return dask.compute(task, scheduler=self.client)[0]
+        except CancelledError as error:
+            if self.client.status == "running":
+                raise
+            raise cancelled from error
+
+
+def _default_client():
+    """Return the client of `distributed` that Dask computes with, None for other schedulers."""
+    computing = getattr(get_scheduler(), "__self__", None)
+    return computing if hasattr(computing, "scheduler_info") else None
 
 
 def _of_block(sums, rows, number):
@@ -161,21 +199,72 @@ class MeanSum(BlockSum):
         """Return both sums over a block."""
         if block.X.shape[0] == 0:
             return [0.0, 0.0]
-        numbers = self.function(block.X, None if block.y is None else column_of(block.y))
-        if block.sample_weight is None:
+        numbers = self.function(block.X, _labels_of(block))
+        weights = _weights_of(block)
+        if weights is None:
             return [np.ravel(numbers.sum(axis=0, dtype=np.float64)), numbers.shape[0]]
-        weights = column_of(block.sample_weight).astype(np.float64)
-        if (weights < 0).any():
-            raise ValueError("Negative values in data passed to `sample_weight`.")
         return [np.ravel(weights @ numbers), weights.sum()]
 
     def join(self, parts):
         """Add them up."""
-        return [sum(of[1:], start=of[0]) for of in zip(*parts, strict=True)]
+        return add_up(parts)
+
+
+@dataclass(frozen=True)
+class ScoreSum(BlockSum):
+    """A score of each block times its weight, and the sum of the weights.
+
+    Attributes
+    ----------
+    score : callable
+        From rows, labels and weights to the weighted mean of a number per row.
+    """
+
+    score: object
+    label = "score"
+
+    def of_block(self, block):
+        """Return both for a block."""
+        weights = _weights_of(block)
+        total = block.X.shape[0] if weights is None else weights.sum()
+        if total == 0:
+            return [0.0, 0.0]
+        return [total * self.score(block.X, _labels_of(block), weights), total]
+
+    def join(self, parts):
+        """Add them up."""
+        return add_up(parts)
+
+
+def add_up(parts):
+    """Add lists of numbers or arrays up, position by position.
+
+    Parameters
+    ----------
+    parts : list of list
+
+    Returns
+    -------
+    list
+    """
+    return [sum(of[1:], start=of[0]) for of in zip(*parts, strict=True)]
+
+
+def _labels_of(block):
+    return None if block.y is None else column_of(block.y)
+
+
+def _weights_of(block):
+    if block.sample_weight is None:
+        return None
+    weights = column_of(block.sample_weight).astype(np.float64)
+    if (weights < 0).any():
+        raise ValueError("Negative values in data passed to `sample_weight`.")
+    return weights
 
 
 def mean_over_rows(function, X, y=None, sample_weight=None):
-    """Compute the mean of one or more numbers per row, without collecting the rows.
+    """Compute the weighted mean of one or more numbers per row, without collecting the rows.
 
     Parameters
     ----------
@@ -189,8 +278,31 @@ def mean_over_rows(function, X, y=None, sample_weight=None):
     -------
     ndarray of shape (1,) or (n_numbers,)
     """
-    ((sums, total),) = join_blocks(X, y, sample_weight).compute(MeanSum(function))
-    return sums / total
+    return _mean(MeanSum(function), X, y, sample_weight)
+
+
+def mean_of_scores(score, X, y=None, sample_weight=None):
+    """Compute a score that is a weighted mean over the rows from those of the blocks.
+
+    Parameters
+    ----------
+    score : callable
+        From a block of rows, their labels and their weights (None without them) to a float.
+    X : dask array or DataFrame of shape (n_samples, n_features)
+    y, sample_weight : dask array, Series or array-like of shape (n_samples,), default=None
+
+    Returns
+    -------
+    float
+    """
+    return float(_mean(ScoreSum(score), X, y, sample_weight))
+
+
+def _mean(wanted, X, y, sample_weight):
+    ((total, weight),) = join_blocks(X, y, sample_weight).compute(wanted)
+    if weight == 0:
+        raise ValueError("X has no rows, or sample_weight is 0 for all of them.")
+    return total / weight
 
 
 def column_of(y):
@@ -207,8 +319,8 @@ def column_of(y):
     return np.ravel(np.asarray(y))
 
 
-def join_blocks(X, y, sample_weight=None):
-    """Join X, y and weights in one graph, block by block.
+def join_blocks(X, y, sample_weight=None, cv=None):
+    """Join X and the columns that go with it in one graph, block by block.
 
     What comes from one parquet data set must not be taken apart: Dask reads several of its row
     groups at once if few columns are asked for, so that y alone has fewer partitions than X.
@@ -218,6 +330,8 @@ def join_blocks(X, y, sample_weight=None):
     X : dask array or DataFrame of shape (n_samples, n_features)
     y : dask array, Series or array-like of shape (n_samples,) or None
     sample_weight : dask array, Series or array-like of shape (n_samples,), default=None
+    cv : dask array or Series of shape (n_samples,), default=None
+        The number of the fold of each row.
 
     Returns
     -------
@@ -228,17 +342,18 @@ def join_blocks(X, y, sample_weight=None):
     ValueError
         If blocks do not match.
     """
-    columns = {"y": y, "sample_weight": sample_weight}
+    columns = {"y": y, "sample_weight": sample_weight, "cv": cv}
     columns = {name: column for name, column in columns.items() if column is not None}
     if is_dask_frame(X) and all(map(is_dask_frame, columns.values())):
-        return RowBlocks(_joined_frames(X, columns))
+        return RowBlocks(_joined_frames(X, columns), [X, *columns.values()])
     X = whole_rows(X)
     lengths = BlockLengths(X)
     columns = {name: column_like(X, c, lengths, name) for name, c in columns.items()}
-    delayed = [_delayed_blocks(c) for c in _optimized_together([X, *columns.values()])]
+    sources = [X, *columns.values()]
+    delayed = [_delayed_blocks(c) for c in _optimized_together(sources)]
     _check_numbers_of_blocks(dict(zip(["X", *columns], map(len, delayed), strict=True)))
-    triple = dask.delayed(partial(_triple, tuple(columns)), pure=False)
-    return RowBlocks([triple(*block) for block in zip(*delayed, strict=True)])
+    together = dask.delayed(partial(_together, tuple(columns)), pure=False)
+    return RowBlocks([together(*block) for block in zip(*delayed, strict=True)], sources)
 
 
 def _optimized_together(collections):
@@ -253,17 +368,17 @@ def _delayed_blocks(collection):
     return np.ravel(np.array(blocks, dtype=object)).tolist()
 
 
-def _triple(names, X, *columns):
-    """Return X, y and weights, each of the last two None unless it is among the names."""
+def _together(names, X, *columns):
+    """Return X, y, weights and folds, each of the last three None unless it is among the names."""
     named = dict(zip(names, columns, strict=True))
-    return X, named.get("y"), named.get("sample_weight")
+    return X, named.get("y"), named.get("sample_weight"), named.get("cv")
 
 
 def _joined_frames(X, columns):
     import dask.dataframe as dd  # an array needs no pandas
 
     joined = dd.map_partitions(
-        partial(_triple, tuple(columns)),
+        partial(_together, tuple(columns)),
         X,
         *(partitioned_like(X, column, name) for name, column in columns.items()),
         meta=X._meta,

@@ -316,8 +316,10 @@ class BaseAdversarialLinearClassifier(
         _, linear, unit = self._scores_and_set(X, 1.0)
         return linear.certified_radii(unit)
 
-    def _validate(self, X, y, sample_weight):
+    def _validate(self, X, y, sample_weight, cv=None):
         """Validate the training data, and store what does not depend on the model.
+
+        `cv` is a Dask collection with the number of the fold of each row, or None.
 
         Returns
         -------
@@ -326,9 +328,9 @@ class BaseAdversarialLinearClassifier(
         if is_dask(X):
             check_dask_support(self)
             validate_data(self, empty_rows(X), skip_check_array=True)
-            data = dask_training_data(X, y, sample_weight, self.class_weight)
+            data = dask_training_data(X, y, sample_weight, self.class_weight, cv)
         else:
-            refuse_mixed(X, y=y, sample_weight=sample_weight)
+            refuse_mixed(X, y=y, sample_weight=sample_weight, cv=cv)
             refuse_dates(X)
             with _hints_for_bad_data():
                 X, y = validate_data(self, X, y, accept_sparse="csr", dtype=FLOATS)

@@ -47,21 +47,26 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         Strengths of the penalty.
     l1_ratio : float, default=0.0
         Share of the l1 penalty, in [0, 1].
-    cv : int, cross-validation generator or iterable, default=None
+    cv : int, cross-validation generator, iterable or dask array or Series, default=None
         How to leave rows out; None means 5 stratified folds. For Dask collections a number of
-        folds: they are stratified within each block, every n-th row of a class in turn.
-    scoring : sequence of str, default=("accuracy", "gini")
+        folds, which are stratified within each block (every n-th row of a class in turn), or a
+        collection like `y` with the number of the fold that leaves each row out, -1 for none.
+    scoring : sequence of str or dict, default=("accuracy", "gini")
         What `scores_` holds: "accuracy" and "gini", which the choice needs, and any other
-        scikit-learn scorers by name. With `max_features` "n_features" is added, and so is what
-        `accuracy` names.
+        scikit-learn scorers by name; or a dict from names to such names and to callables
+        ``(estimator, X, y) -> float``, such as :func:`make_adversarial_accuracy_scorer`. With
+        `max_features` "n_features" is added, and so is what `accuracy` names. For Dask collections
+        "accuracy", "balanced_accuracy", "neg_log_loss", "gini", "n_features", and the scorers of
+        this package that are means over rows.
     select : {"most_concise", "best"}, default="most_concise"
         "most_concise" takes the highest mean Gini among the models within `max_drop` of the best
         mean accuracy, or with `max_features` the fewest features; "best" the best mean accuracy.
     max_drop : float, default=0.01
         The accuracy that may be given up for conciseness.
     accuracy : str, default="accuracy"
-        The score to guard by `max_drop`, any scikit-learn scorer by name. Where one class is rare,
-        guard "balanced_accuracy" or "roc_auc": hardly any accuracy is lost by never predicting it.
+        The score to guard by `max_drop`: a name in `scoring`, or any scikit-learn scorer. Where one
+        class is rare, guard "balanced_accuracy" or "roc_auc": hardly any accuracy is lost by never
+        predicting it.
     max_features : array-like of int of shape (n_max_features,), default=None
         Largest numbers of features, or of groups, each of which is tried with every epsilon and
         alpha. None sets no limit, and searches epsilon and alpha alone.
@@ -177,7 +182,7 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         "epsilons": [Interval(Integral, 1, None, closed="left"), "array-like"],
         "alphas": ["array-like"],
         "cv": ["cv_object"],
-        "scoring": ["array-like", set],
+        "scoring": ["array-like", set, dict],
         "select": [StrOptions({"most_concise", "best"})],
         "max_drop": [Interval(Real, 0, None, closed="left")],
         "accuracy": [str],
@@ -246,9 +251,10 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         ValueError
             If the data or a parameter is not valid; the message names it.
         """
+        scorers = self._scorers()
         if is_dask(X):
-            self._check_dask_support()
-        data = self._validate(X, y, sample_weight)
+            self._check_dask_support(scorers)
+        data = self._validate(X, y, sample_weight, self.cv if is_dask(self.cv) else None)
         names = getattr(self, "feature_names_in_", None)
         groups = resolve_groups(self.groups, self.n_features_in_, names)
         self.alphas_ = _resolve_alphas(self.alphas)
@@ -264,7 +270,7 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         with task, blas_threads(n_jobs, len(folds)):
             of_path = iter(task.subtasks("path", n_paths, self.epsilons_.size))
             results = Parallel(n_jobs=n_jobs, verbose=self.verbose)(
-                delayed(_score_fold)(self, data, candidates, *fold, next(of_path))
+                delayed(_score_fold)(self, data, candidates, scorers, *fold, next(of_path))
                 for fold in product(self.alphas_, folds)
             )
             paths = [
@@ -278,19 +284,17 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         warn_about_path(solutions, self.tol, self.max_iter)
         return self
 
-    def _check_dask_support(self):
+    def _check_dask_support(self, scorers):
         """Raise a ValueError for what cannot be computed of blocks."""
-        if not (self.cv is None or isinstance(self.cv, Integral)):
+        from sklearn_advex.linear_model._dask._fold_scores import check_scorers  # imports dask
+
+        if not (self.cv is None or isinstance(self.cv, Integral) or is_dask(self.cv)):
             raise ValueError(
                 f"cv={self.cv!r} is not available for Dask collections, whose folds are made block"
-                " by block: set cv to a number of folds."
+                " by block: set cv to a number of folds, or to a Dask Series or array with the"
+                " number of the fold that leaves each row out."
             )
-        others = set(self._score_names()) - {"accuracy", "gini", "n_features"}
-        if others:
-            raise ValueError(
-                f"scoring by {sorted(others)} is not available for Dask collections: set scoring"
-                " and accuracy to 'accuracy' and 'gini', which are sums over blocks."
-            )
+        check_scorers(scorers)
 
     def _model(self, alpha, epsilon, coef, intercept):
         """Return a fitted classifier for scorers that take one."""
@@ -300,13 +304,22 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         model.coef_, model.intercept_ = coef, intercept
         return model
 
-    def _score_names(self):
-        names = [*self.scoring]
+    def _scorers(self):
+        """Return what to score by, a name or a callable, by its name in `scores_`."""
+        if isinstance(self.scoring, dict):
+            scorers = dict(self.scoring)
+        else:
+            scorers = {name: name for name in self.scoring}
+        for name, scorer in scorers.items():
+            if not (isinstance(scorer, str) or callable(scorer)):
+                raise ValueError(
+                    f"scoring must hold names of scores or callables, got {scorer!r} for {name!r}."
+                )
         if self.accuracy != "accuracy":
-            names.append(self.accuracy)
+            scorers.setdefault(self.accuracy, self.accuracy)
         if self.max_features is not None:
-            names.append("n_features")
-        return list(dict.fromkeys(names))
+            scorers.setdefault("n_features", "n_features")
+        return scorers
 
     def _path_options(self, alpha):
         return {
@@ -433,7 +446,7 @@ def _resolve_max_features(max_features):
     return resolved
 
 
-def _score_fold(estimator, data, candidates, alpha, fold, task):
+def _score_fold(estimator, data, candidates, scorers, alpha, fold, task):
     """Fit the candidates at one alpha on a fold and score them on the rows left out.
 
     Returns
@@ -447,30 +460,32 @@ def _score_fold(estimator, data, candidates, alpha, fold, task):
     # Models that are only scored need not be much more accurate than `tol`.
     options = estimator._path_options(alpha) | {"final_tol": 0.5}
     path = candidates.fit(data.take(train), task, **options)
-    models = [stack_models(fits) for fits in path]
+    models = [
+        estimator._model(alpha, params["epsilon"], *stack_models(fits))
+        for params, fits in zip(candidates.params, path, strict=True)
+    ]
     if data.is_streamed:
-        scores = data.fold_scores(test, models)
+        scores = data.fold_scores(test, models, scorers)
     else:
-        scores = _scores_of_rows(estimator, data, test, alpha, candidates.params, models)
+        scores = _scores_of_rows(data, test, models, scorers)
     solutions = [fit.solution for fits in path for fit in fits]
     return scores, [s for s in solutions if s.status is not Status.CONVERGED]
 
 
-def _scores_of_rows(estimator, data, test, alpha, params, models):
+def _scores_of_rows(data, test, models, scorers):
     """Score models on some rows in memory."""
     X, labels = data.design.take(test).X, data.labels[test]
-    scores = {name: [] for name in estimator._score_names()}
-    for of_model, (coef, intercept) in zip(params, models, strict=True):
-        predicted = predicted_positions(X, coef, intercept)
-        for name in scores:
-            if name == "accuracy":
+    scores = {name: [] for name in scorers}
+    for model in models:
+        predicted = predicted_positions(X, model.coef_, model.intercept_)
+        for name, scorer in scorers.items():
+            if scorer == "accuracy":
                 score = np.mean(predicted == labels)
-            elif name == "gini":
-                score = mean_gini(X, coef, predicted)
-            elif name == "n_features":
-                score = -float(np.count_nonzero(coef.any(axis=0)))
+            elif scorer == "gini":
+                score = mean_gini(X, model.coef_, predicted)
+            elif scorer == "n_features":
+                score = -float(np.count_nonzero(model.coef_.any(axis=0)))
             else:
-                model = estimator._model(alpha, of_model["epsilon"], coef, intercept)
-                score = get_scorer(name)(model, X, estimator.classes_[labels])
+                score = get_scorer(scorer)(model, X, data.classes[labels])
             scores[name].append(score)
     return scores

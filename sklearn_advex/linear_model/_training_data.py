@@ -227,12 +227,12 @@ def training_data(X, y, sample_weight=None, class_weight=None):
     return TrainingData.from_arrays(as_floats(X), y, sample_weight, class_weight)
 
 
-def dask_training_data(X, y, sample_weight=None, class_weight=None):
+def dask_training_data(X, y, sample_weight=None, class_weight=None, cv=None):
     """Validate training data in Dask collections.
 
     Parameters
     ----------
-    X, y, sample_weight, class_weight
+    X, y, sample_weight, class_weight, cv
         As for `DaskTrainingData.from_collections`.
 
     Returns
@@ -242,7 +242,7 @@ def dask_training_data(X, y, sample_weight=None, class_weight=None):
     # It imports dask, which only those have who bring a collection.
     from sklearn_advex.linear_model._dask._training_data import DaskTrainingData
 
-    return DaskTrainingData.from_collections(X, y, sample_weight, class_weight)
+    return DaskTrainingData.from_collections(X, y, sample_weight, class_weight, cv)
 
 
 def class_mean_gaps(sums, shares, n_samples):

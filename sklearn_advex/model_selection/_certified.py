@@ -63,6 +63,9 @@ class _CertifiedAccuracyScorer(Scorer):
 
     def __call__(self, estimator, X, y, sample_weight=None):
         """Return the certified accuracy of `estimator`."""
+        return super().__call__(estimator, X, y, sample_weight)
+
+    def _score(self, estimator, X, y, sample_weight):
         refuse_thresholds(estimator)
         model, X = transform_to_last_step(estimator, X)
         options = {"epsilon": self.epsilon, "sample_weight": sample_weight}

@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import fields
+from functools import partial
 
 import numpy as np
 import sklearn
@@ -10,6 +11,7 @@ from sklearn.utils.metadata_routing import MetadataRequest
 
 from sklearn_advex._utils._class_targets import check_row_weights
 from sklearn_advex._utils._containers import n_rows_of
+from sklearn_advex._utils._dask import is_dask
 from sklearn_advex._utils._sampling import evenly_spaced
 from sklearn_advex._utils._sklearn_compat import safe_indexing
 
@@ -25,12 +27,37 @@ class Scorer:
     ----------
     maker : str
         Name of the function that makes the scorer.
+    is_mean_over_rows : bool
+        Whether the score is the weighted mean of a number per row: that of many rows then comes
+        from those of blocks of them.
     """
 
     maker: str
+    is_mean_over_rows = True
 
     # A default of None: with metadata routing, weights that were not requested raise an error.
     __metadata_request__score = {"sample_weight": None}
+
+    def __call__(self, estimator, X, y=None, sample_weight=None):
+        """Score the rows of `X`; those of a Dask collection stay where they are."""
+        if not is_dask(X):
+            return self._score(estimator, X, y, sample_weight)
+        if getattr(self, "max_samples", None) is not None:
+            raise ValueError(
+                f"max_samples={self.max_samples} is not available for Dask collections: set"
+                " max_samples=None, or pass a sample of the rows in memory."
+            )
+        return self._score_blocks(estimator, X, y, sample_weight)
+
+    def _score(self, estimator, X, y, sample_weight):
+        """Score rows in memory."""
+        raise NotImplementedError
+
+    def _score_blocks(self, estimator, X, y, sample_weight):
+        """Score the rows of a Dask collection."""
+        from sklearn_advex._utils._dask_blocks import mean_of_scores  # imports dask
+
+        return mean_of_scores(partial(self._score, estimator), X, y, sample_weight)
 
     @property
     def __name__(self):

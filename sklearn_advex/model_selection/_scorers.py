@@ -13,7 +13,6 @@ import numpy as np
 from sklearn_advex._utils._class_targets import check_row_weights
 from sklearn_advex._utils._containers import one_row_per_sample
 from sklearn_advex._utils._counts import check_count
-from sklearn_advex._utils._dask import is_dask
 from sklearn_advex._utils._pipeline import refuse_thresholds, transform_to_last_step
 from sklearn_advex._utils._sklearn_compat import safe_indexing
 from sklearn_advex.attribution import adversarial_accuracy, attribution_stability
@@ -270,10 +269,12 @@ class _ExplanationScorer(Scorer):
     groups: Any
     max_samples: int | None
 
-    def __call__(self, estimator, X, y=None, sample_weight=None):
-        """Score the attributions of the rows of `X`."""
+    def _score(self, estimator, X, y, sample_weight):
         X, y, sample_weight = select_rows(X, y, sample_weight, self.max_samples)
-        return self._score(self._attributions(estimator, X, y), sample_weight)
+        return self._score_attributions(self._attributions(estimator, X, y), sample_weight)
+
+    def _score_attributions(self, attributions, sample_weight):
+        raise NotImplementedError
 
     def _attributions(self, estimator, X, y):
         output = output_of_all_models(estimator) if self.output == "auto" else self.output
@@ -287,38 +288,31 @@ class _GiniScorer(_ExplanationScorer):
 
     maker = "make_gini_scorer"
 
-    def __call__(self, estimator, X, y=None, sample_weight=None):
-        """Return the mean over the rows of `X`; those of a Dask collection stay where they are."""
-        if not is_dask(X):
-            return super().__call__(estimator, X, y, sample_weight)
-        from sklearn_advex._utils._dask_blocks import mean_over_rows  # imports dask
-
-        if self.max_samples is not None:
-            raise ValueError(
-                f"max_samples={self.max_samples} is not available for Dask collections: set"
-                " max_samples=None, or pass a sample of the rows in memory."
-            )
-        of_rows = partial(_gini_of_rows, self, estimator)
-        return float(mean_over_rows(of_rows, X, y, sample_weight)[0])
-
-    def _score(self, attributions, sample_weight):
+    def _score_attributions(self, attributions, sample_weight):
         return weighted_mean(gini_index(attributions, zero_division=0.0), sample_weight)
-
-
-def _gini_of_rows(scorer, estimator, X, y):
-    return gini_index(scorer._attributions(estimator, X, y), zero_division=0.0)
 
 
 class _NFeaturesScorer(_ExplanationScorer):
     """See :func:`make_n_features_scorer`."""
 
     maker = "make_n_features_scorer"
+    is_mean_over_rows = False
 
-    def _score(self, attributions, sample_weight):
+    def _score_attributions(self, attributions, sample_weight):
         if sample_weight is not None:
             weights = check_row_weights(sample_weight, attributions)
             attributions = safe_indexing(attributions, np.flatnonzero(weights))
         return -float(np.count_nonzero(feature_value_impact(attributions)))
+
+    def _score_blocks(self, estimator, X, y, sample_weight):
+        from sklearn_advex._utils._dask_blocks import mean_over_rows  # imports dask
+
+        of_rows = partial(_absolute_attributions, self, estimator)
+        return -float(np.count_nonzero(mean_over_rows(of_rows, X, y, sample_weight)))
+
+
+def _absolute_attributions(scorer, estimator, X, y):
+    return abs(scorer._attributions(estimator, X, y))
 
 
 @dataclass(eq=False, repr=False)
@@ -335,8 +329,7 @@ class _StabilityScorer(Scorer):
     n_iter: int
     max_samples: int | None
 
-    def __call__(self, estimator, X, y=None, sample_weight=None):
-        """Return minus the mean worst-case change of the attributions of the rows of `X`."""
+    def _score(self, estimator, X, y, sample_weight):
         X, y, sample_weight = select_rows(X, y, sample_weight, self.max_samples)
         stability = attribution_stability(
             estimator,
@@ -362,6 +355,9 @@ class _AdversarialAccuracyScorer(Scorer):
 
     def __call__(self, estimator, X, y, sample_weight=None):
         """Return the accuracy of `estimator` on the worst allowed change of each row of `X`."""
+        return super().__call__(estimator, X, y, sample_weight)
+
+    def _score(self, estimator, X, y, sample_weight):
         refuse_thresholds(estimator)
         model, X_encoded = transform_to_last_step(estimator, X)
         options = {"epsilon": self.epsilon, "sample_weight": sample_weight}

@@ -12,6 +12,14 @@ from scipy.sparse import csr_matrix
 
 N_ROWS, N_FEATURES = 300, 6
 
+QUIET = {"dashboard_address": ":0", "silence_logs": 50}
+
+# Sockets that distributed leaves to the garbage collector when a cluster closes.
+UNCLOSED_SOCKETS = [
+    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
 
 def rows_of(n_classes=2, n_rows=N_ROWS, seed=0):
     """Rows, labels and weights, a tenth of which are 0."""

@@ -1,14 +1,11 @@
-"""On clusters: the same models, also if workers come and go."""
+"""On clusters: the same models, by the names of their tasks, and searches of rows in memory."""
 
-import os
-import signal
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
 import dask
-import dask.array as da
 import joblib
 import numpy as np
 import pytest
@@ -18,15 +15,9 @@ from sklearn.model_selection import GridSearchCV
 
 from sklearn_advex import AdversarialLogisticRegression
 from sklearn_advex.model_selection import gini_scorer, most_concise
-from tests.dask.conftest import as_array, as_frame, rows_of
+from tests.dask.conftest import QUIET, UNCLOSED_SOCKETS, as_array, as_frame, rows_of
 
-QUIET = {"dashboard_address": ":0", "silence_logs": 50}
-
-# Sockets that distributed leaves to the garbage collector when a cluster closes.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = UNCLOSED_SOCKETS
 
 
 @pytest.fixture
@@ -80,6 +71,17 @@ def test_processes_fit_like_memory_and_predict(client):
     assert gini_scorer(model, rows) == pytest.approx(gini_scorer(model, X))
 
 
+def test_labels_in_memory_stay_on_the_cluster_for_all_passes(threads):
+    X, y, weights = rows_of()
+    rows = as_array(X, y, weights, 4)[0]
+    expected = AdversarialLogisticRegression(0.05).fit(X, y, weights)
+    model = clone(expected).fit(rows, y, weights)
+    np.testing.assert_allclose(model.coef_, expected.coef_, atol=1e-8)
+    assert model.score(rows, y) == pytest.approx(expected.score(X, y))
+    attacked = model.perturb(rows, y).compute()
+    np.testing.assert_allclose(attacked, expected.perturb(X, y), atol=1e-8)
+
+
 def test_two_runs_give_the_same_bits(client):
     rows = as_array(*rows_of(), 7)
     models = [AdversarialLogisticRegression(0.05).fit(*rows) for _ in range(2)]
@@ -100,40 +102,6 @@ def test_two_fits_at_once_do_not_mix(client):
         fit.join(timeout=120)
     for model, of_memory in zip(models, expected, strict=True):
         np.testing.assert_allclose(model.coef_, of_memory.coef_, atol=1e-8)
-
-
-def test_a_fit_survives_the_death_of_a_worker(tmp_path):
-    X, y, _ = rows_of()
-    killed = tmp_path / "killed"
-
-    def read(block):
-        """Kill the worker that reads the first block for the fifth time."""
-        if block.shape[0] and np.array_equal(block[0], X[0]):
-            with open(killed, "a") as reads:
-                reads.write(".")
-            if killed.stat().st_size == 5:
-                os.kill(os.getpid(), signal.SIGKILL)
-        return block
-
-    expected = AdversarialLogisticRegression(0.05).fit(X, y)
-    with LocalCluster(n_workers=2, threads_per_worker=1, **QUIET) as cluster, Client(cluster):
-        rows = da.from_array(X, chunks=(100, -1)).map_blocks(read, meta=X[:0])
-        model = AdversarialLogisticRegression(0.05).fit(rows, da.from_array(y, chunks=100))
-    assert killed.stat().st_size > 5
-    np.testing.assert_allclose(model.coef_, expected.coef_, atol=1e-8)
-    np.testing.assert_array_equal(model.coef_ == 0, expected.coef_ == 0)
-
-
-def test_an_error_of_a_block_reaches_the_user(client):
-    def fails(block):
-        if block.shape[0]:
-            raise MemoryError("no room for a block")
-        return block
-
-    X, y, _ = rows_of()
-    rows = da.from_array(X, chunks=(100, -1)).map_blocks(fails, meta=X[:0])
-    with pytest.raises(MemoryError, match="no room for a block"):
-        AdversarialLogisticRegression().fit(rows, da.from_array(y, chunks=100))
 
 
 def test_searches_in_memory_run_on_a_cluster_and_choose_the_same(client):

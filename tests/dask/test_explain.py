@@ -1,5 +1,6 @@
 """Explanations of Dask collections are lazy, and their summaries are reduced block by block."""
 
+import dask
 import dask.array as da
 import dask.dataframe as dd
 import numpy as np
@@ -13,10 +14,30 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sklearn_advex import AdversarialLogisticRegression, AttributionTransformer, explain
 from sklearn_advex.metrics import feature_value_impact
-from sklearn_advex.model_selection import gini_scorer, make_gini_scorer
+from sklearn_advex.model_selection import (
+    adversarial_accuracy_scorer,
+    certified_accuracy_scorer,
+    gini_scorer,
+    make_adversarial_accuracy_scorer,
+    make_gini_scorer,
+    make_stability_scorer,
+    n_features_scorer,
+    stability_scorer,
+)
 from tests.dask.conftest import as_array, as_csr, as_frame, rows_of
 
 CONTAINERS = [as_array, as_csr, as_frame]
+
+
+SCORERS = [
+    adversarial_accuracy_scorer,
+    make_adversarial_accuracy_scorer(epsilon=0.3),
+    certified_accuracy_scorer,
+    n_features_scorer,
+    stability_scorer,
+    make_stability_scorer(epsilon=0.1, output="logit", target="predicted"),
+    make_gini_scorer(target="true", output="logit"),
+]
 
 
 def values_of(computed):
@@ -56,6 +77,10 @@ def test_summaries_of_attributions_are_those_of_memory(explained):
     model, lazy, known = explained
     assert gini_scorer(model, *lazy) == pytest.approx(gini_scorer(model, *known), abs=1e-12)
     assert gini_scorer(model, lazy[0]) == pytest.approx(gini_scorer(model, known[0]), abs=1e-12)
+    for scorer in SCORERS:
+        assert scorer(model, *lazy) == pytest.approx(scorer(model, *known), abs=1e-12)
+        assert scorer(model, *lazy[:2]) == pytest.approx(scorer(model, *known[:2]), abs=1e-12)
+    assert n_features_scorer(model, lazy[0]) == n_features_scorer(model, known[0]) < 0
     expected = feature_value_impact(model.explain(known[0]))
     impact = feature_value_impact(model.explain(lazy[0]))
     np.testing.assert_allclose(impact, expected, atol=1e-12)
@@ -71,6 +96,36 @@ def test_a_pipeline_with_texts_is_explained_by_its_columns():
     lazy = explain(pipeline, dd.from_pandas(texts, npartitions=3))
     pd.testing.assert_frame_equal(lazy.compute(), explain(pipeline, texts))
     assert lazy.columns.tolist() == ["city", "size"]
+
+
+def test_rows_without_weight_use_no_column():
+    X = np.eye(6)
+    model = AdversarialLogisticRegression(0.0).fit(*rows_of()[:2])
+    rows, weights = da.from_array(X, chunks=(2, 6)), (np.arange(6) < 3).astype(float)
+    assert n_features_scorer(model, rows) == -6
+    assert n_features_scorer(model, rows, None, weights) == -3
+    with pytest.raises(ValueError, match="sample_weight is 0"):
+        n_features_scorer(model, rows, None, np.zeros(6))
+
+
+def test_scorers_reduce_the_blocks_of_a_pipeline():
+    X, y, weights = rows_of()
+    names = list("abcdef")
+    pipeline = make_pipeline(StandardScaler(), AdversarialLogisticRegression(0.2))
+    pipeline.fit(pd.DataFrame(X, columns=names), y)
+    table, labels, _ = as_frame(X, y, weights, 5)
+    known = pd.DataFrame(X, columns=names)
+    for scorer in (*SCORERS, gini_scorer):
+        with dask.config.set(scheduler=counting_rows):
+            found = scorer(pipeline, table, labels)
+        assert found == pytest.approx(scorer(pipeline, known, y), abs=1e-12)
+
+
+def counting_rows(graph, keys, **options):
+    """Compute, and see that no rows come back."""
+    found = dask.get(graph, keys, **options)
+    assert max(np.size(values) for values in found[0][0]) <= 6
+    return found
 
 
 def test_options_that_need_all_rows_name_themselves():

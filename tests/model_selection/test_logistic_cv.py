@@ -14,7 +14,11 @@ from sklearn_advex import (
     AdversarialLogisticRegressionCV,
     epsilon_grid,
 )
-from sklearn_advex.model_selection import gini_scorer, most_concise
+from sklearn_advex.model_selection import (
+    gini_scorer,
+    make_adversarial_accuracy_scorer,
+    most_concise,
+)
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +78,27 @@ def test_fitted_attributes_have_their_shapes_and_fit_together(cancer):
     assert model.adversarial_score(X, y) < model.score(X, y)
 
 
+def test_a_dict_of_scorers_is_that_of_a_grid_search(cancer):
+    X, y = cancer
+    scoring = {
+        "accuracy": "accuracy",
+        "gini": gini_scorer,
+        "under attack": make_adversarial_accuracy_scorer(epsilon=0.1),
+    }
+    grid = {"epsilon": [0.05, 0.2]}
+    rule = most_concise(0.02, "under attack")
+    search = GridSearchCV(AdversarialLogisticRegression(), grid, scoring=scoring, refit=rule, cv=3)
+    search.fit(X, y)
+    model = AdversarialLogisticRegressionCV(
+        [0.05, 0.2], cv=3, scoring=scoring, accuracy="under attack", max_drop=0.02
+    ).fit(X, y)
+    assert model.best_index_ == search.best_index_
+    for name in scoring:
+        np.testing.assert_allclose(
+            model.cv_results_[f"mean_test_{name}"], search.cv_results_[f"mean_test_{name}"]
+        )
+
+
 def test_weights_count_in_the_fits(cancer):
     X, y = cancer
     weights = np.where(y == "benign", 1.0, 5.0)
@@ -111,6 +136,7 @@ def test_a_model_without_features_has_gini_zero_in_the_scores(cancer):
         ({"select": "sparsest"}, "'select' parameter.*'most_concise'"),
         ({"scoring": ("accuracy",)}, "mean_test_gini"),
         ({"scoring": ("accuracy", "gini", "magic")}, "magic"),
+        ({"scoring": {"accuracy": 0.5}}, "scoring must hold names.*0.5 for 'accuracy'"),
         ({"max_drop": -0.1}, "'max_drop' parameter"),
     ],
 )

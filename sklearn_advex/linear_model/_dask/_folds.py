@@ -1,14 +1,16 @@
-"""Cross-validation on blocks: sums over the rows of each fold, and scores on the rows left out."""
+"""Cross-validation on blocks: which rows belong to which fold, and sums over those left in."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sklearn_advex._utils._dask_blocks import BlockSum
-from sklearn_advex.linear_model._dask._rows import Fold, RowReader, fold_of_rows
-from sklearn_advex.linear_model._dask._summary import ClassSums
-from sklearn_advex.linear_model._fold_scores import mean_gini, predicted_positions
+from sklearn_advex._utils._dask_blocks import BlockSum, add_up, column_of
+from sklearn_advex.linear_model._dask._rows import Fold, RowReader, folds_of_block
+from sklearn_advex.linear_model._dask._summary import ClassSums, InvalidRows
 from sklearn_advex.linear_model._objective._design_matrix import as_design_matrix
+
+# Folds beyond which a column of them is taken for something else, before memory runs out.
+_MAX_FOLDS = 1000
 
 
 @dataclass(frozen=True)
@@ -28,80 +30,66 @@ class TrainingRows:
 
 @dataclass(frozen=True)
 class FoldSums(BlockSum):
-    """Counts, weights and features by fold and class.
+    """Counts, weights and features by class, for each fold.
 
     Attributes
     ----------
     reader : RowReader
-    n_folds : int
+    n_folds : int or None
+        None for the user's column of folds.
     """
 
     reader: RowReader
-    n_folds: int
+    n_folds: int | None
     label = "folds"
 
     def of_block(self, block):
-        """Return three arrays that begin with the shape (n_folds, n_classes)."""
+        """Return a dict from the numbers of folds to three arrays, or what is wrong with it."""
         X, labels, row_weights = self.reader.read(block)
+        if self.n_folds is None:
+            problem = _problem_of_folds(column_of(block.fold), labels.size)
+            if problem:
+                return InvalidRows(problem)
+        folds = folds_of_block(block, labels, self.n_folds)
         n_classes = self.reader.classes.size
-        shape = (self.n_folds, n_classes)
-        if labels.size == 0:
-            return [np.zeros(shape, dtype=int), np.zeros(shape), np.zeros((*shape, X.shape[1]))]
-        group = n_classes * fold_of_rows(labels, block.number, self.n_folds) + labels
-        by_group = np.zeros((labels.size, self.n_folds * n_classes))
-        by_group[np.arange(labels.size), group] = row_weights
-        features = as_design_matrix(X).rmatvec(by_group).T
-        counts = np.bincount(group, minlength=by_group.shape[1])
-        return [
-            counts.reshape(shape),
-            by_group.sum(axis=0).reshape(shape),
-            features.reshape(*shape, -1),
-        ]
+        sums = {}
+        for fold in np.unique(folds):
+            rows = np.flatnonzero(folds == fold)
+            by_class = np.zeros((rows.size, n_classes))
+            by_class[np.arange(rows.size), labels[rows]] = row_weights[rows]
+            counts = np.bincount(labels[rows], minlength=n_classes)
+            features = as_design_matrix(X[rows]).rmatvec(by_class).T
+            sums[int(fold)] = [counts, by_class.sum(axis=0), features]
+        return sums
 
     def join(self, parts):
-        """Add them up."""
-        return [sum(of[1:], start=of[0]) for of in zip(*parts, strict=True)]
+        """Add the sums of each fold up; the first error wins."""
+        errors = [part for part in parts if isinstance(part, InvalidRows)]
+        if errors:
+            return errors[0]
+        folds = sorted({fold for part in parts for fold in part})
+        return {fold: add_up([part[fold] for part in parts if fold in part]) for fold in folds}
 
 
-@dataclass(frozen=True)
-class FoldScores(BlockSum):
-    """Sums of the scores of models over the rows that a fold leaves out.
-
-    Attributes
-    ----------
-    reader : RowReader
-    fold : Fold
-        Of the rows left out.
-    models : list of pair of ndarray
-        Coefficients of shape (n_problems, n_features) and intercepts.
-    """
-
-    reader: RowReader
-    fold: Fold
-    models: list
-    label = "score"
-
-    def of_block(self, block):
-        """Return an array of shape (2, n_models), and the number of rows."""
-        X, labels, _ = self.reader.read(block)
-        rows = self.fold.mask(labels, block.number)
-        sums = np.zeros((2, len(self.models)))
-        if not rows.any():
-            return [sums, 0]
-        X, labels = X[rows], labels[rows]
-        for i, (coef, intercept) in enumerate(self.models):
-            predicted = predicted_positions(X, coef, intercept)
-            sums[0, i] = np.count_nonzero(predicted == labels)
-            sums[1, i] = labels.size * mean_gini(X, coef, predicted)
-        return [sums, labels.size]
-
-    def join(self, parts):
-        """Add them up."""
-        return [sum(of[1:], start=of[0]) for of in zip(*parts, strict=True)]
+def _problem_of_folds(folds, n_rows):
+    """Return what is wrong with the folds of the rows of a block, None if nothing is."""
+    advice = "cv must hold the number of the fold of each row, -1 for rows that no fold leaves out"
+    if folds.size != n_rows:
+        return f"A block of X has {n_rows} rows but that of cv has {folds.size}: {advice}."
+    try:
+        numbers = folds.astype(np.float64)
+    except (TypeError, ValueError):
+        return f"{advice}; it holds {folds[0]!r}."
+    bad = ~(numbers >= -1) | (numbers % 1 != 0)
+    if bad.any():
+        return f"{advice}; it holds {folds[bad][0]}."
+    if np.unique(numbers).size > _MAX_FOLDS:
+        return f"{advice}; it has more than {_MAX_FOLDS} different ones in one block."
+    return None
 
 
 def split(blocks, reader, sums, n_folds):
-    """Deal all rows out to folds, in one pass.
+    """Find the rows of all folds and those left in, in one pass.
 
     Parameters
     ----------
@@ -109,7 +97,8 @@ def split(blocks, reader, sums, n_folds):
     reader : RowReader
     sums : ClassSums
         Over all rows.
-    n_folds : int
+    n_folds : int or None
+        None for the user's column of folds.
 
     Returns
     -------
@@ -119,23 +108,44 @@ def split(blocks, reader, sums, n_folds):
     Raises
     ------
     ValueError
-        If a class has fewer rows than there are folds.
+        If a class has fewer rows than there are folds, or the column of folds is not valid.
     """
-    ((counts, weights, features),) = blocks.compute(FoldSums(reader, n_folds))
-    scarce = counts.min(axis=0) == 0
+    (by_fold,) = blocks.compute(FoldSums(reader, n_folds))
+    if isinstance(by_fold, InvalidRows):
+        raise ValueError(str(by_fold)) from by_fold
+    if n_folds is None:
+        numbers = [number for number in by_fold if number >= 0]
+        if len(by_fold) < 2 or not numbers:
+            raise ValueError("cv must hold at least two numbers of folds, for it to leave rows in.")
+    else:
+        numbers = range(n_folds)
+        _check_every_class(by_fold, sums.classes, n_folds)
+    return [
+        (
+            TrainingRows(Fold(number, n_folds, False), _sums_without(by_fold, number, sums)),
+            Fold(number, n_folds, True),
+        )
+        for number in numbers
+    ]
+
+
+def _check_every_class(by_fold, classes, n_folds):
+    scarce = np.full(classes.size, len(by_fold) < n_folds)
+    for counts, _, _ in by_fold.values():
+        scarce |= counts == 0
     if scarce.any():
         raise ValueError(
-            f"cv={n_folds} folds leave no row of the class(es) {sums.classes[scarce].tolist()} in"
+            f"cv={n_folds} folds leave no row of the class(es) {classes[scarce].tolist()} in"
             " one of them: set cv to fewer folds, or rechunk to fewer blocks."
         )
-    folds = []
-    for k in range(n_folds):
-        kept = np.arange(n_folds) != k
-        of_kept = replace(
-            sums,
-            counts=counts[kept].sum(axis=0),
-            weights=weights[kept].sum(axis=0),
-            features=features[kept].sum(axis=0),
+
+
+def _sums_without(by_fold, number, sums):
+    counts, weights, features = add_up([of for fold, of in by_fold.items() if fold != number])
+    absent = counts == 0
+    if absent.any():
+        raise ValueError(
+            f"cv leaves all rows of the class(es) {sums.classes[absent].tolist()} out of a training"
+            " set: use folds with rows of every class."
         )
-        folds.append((TrainingRows(Fold(k, n_folds, False), of_kept), Fold(k, n_folds, True)))
-    return folds
+    return replace(sums, counts=counts, weights=weights, features=features)

@@ -51,40 +51,60 @@ def positions_of(y, classes):
 
 @dataclass(frozen=True)
 class Fold:
-    """Rows to leave out of a fit, or those left out: every n-th row of each class in each block.
-
-    The first row of a class in a block goes to a fold that depends on the block, so that short
-    blocks fill the folds evenly.
+    """Rows to leave out of a fit, or those left out.
 
     Attributes
     ----------
-    number, n_folds : int
+    number : int
+    n_folds : int or None
+        None if the user's column of folds says which rows these are.
     is_test : bool
         Whether these are the rows left out.
     """
 
     number: int
-    n_folds: int
+    n_folds: int | None
     is_test: bool
 
-    def mask(self, labels, start):
+    def mask(self, block, labels):
         """Return which rows of a block belong to it.
 
         Parameters
         ----------
+        block : Block
         labels : ndarray of int of shape (n_rows,)
-        start : int
-            The number of the block.
 
         Returns
         -------
         ndarray of bool of shape (n_rows,)
         """
-        return (fold_of_rows(labels, start, self.n_folds) == self.number) == self.is_test
+        return (folds_of_block(block, labels, self.n_folds) == self.number) == self.is_test
+
+
+def folds_of_block(block, labels, n_folds):
+    """Return the number of the fold of each row of a block.
+
+    Parameters
+    ----------
+    block : Block
+    labels : ndarray of int of shape (n_rows,)
+    n_folds : int or None
+        None to take the user's column of folds.
+
+    Returns
+    -------
+    ndarray of int of shape (n_rows,)
+    """
+    if n_folds is None:
+        return column_of(block.fold).astype(int)
+    return fold_of_rows(labels, block.number, n_folds)
 
 
 def fold_of_rows(labels, start, n_folds):
-    """Deal the rows of each class of a block out to folds.
+    """Deal the rows of each class of a block out to folds, every n-th to the same.
+
+    The first row of a class in a block goes to a fold that depends on the block, so that short
+    blocks fill the folds evenly.
 
     Parameters
     ----------
@@ -145,7 +165,7 @@ class RowReader:
             row_weights = column_of(block.sample_weight).astype(np.float64)
             row_weights = row_weights / self.largest_weight
         if self.fold is not None:
-            row_weights = np.where(self.fold.mask(labels, block.number), row_weights, 0.0)
+            row_weights = np.where(self.fold.mask(block, labels), row_weights, 0.0)
         return X, labels, row_weights
 
 

@@ -10,9 +10,10 @@ from sklearn_advex._utils._class_targets import (
     check_classes,
     weight_of_totals,
 )
-from sklearn_advex._utils._dask import empty_rows, is_dask_frame
+from sklearn_advex._utils._dask import empty_rows, is_dask, is_dask_frame
 from sklearn_advex._utils._dask_blocks import RowBlocks, join_blocks
-from sklearn_advex.linear_model._dask._folds import FoldScores, split
+from sklearn_advex.linear_model._dask._fold_scores import FoldScores, mean_of_ratios
+from sklearn_advex.linear_model._dask._folds import split
 from sklearn_advex.linear_model._dask._rows import BinaryProblem, RowReader
 from sklearn_advex.linear_model._dask._summary import ClassSums, InvalidRows, Summarize
 from sklearn_advex.linear_model._dask._term import DaskTerm
@@ -45,7 +46,7 @@ class DaskTrainingData:
     weight_of_class: np.ndarray
 
     @classmethod
-    def from_collections(cls, X, y, sample_weight=None, class_weight=None):
+    def from_collections(cls, X, y, sample_weight=None, class_weight=None, cv=None):
         """Validate rows, labels and weights in one pass.
 
         Parameters
@@ -54,6 +55,8 @@ class DaskTrainingData:
         y : dask array, Series or array-like of shape (n_samples,)
         sample_weight : dask array, Series or array-like of shape (n_samples,), default=None
         class_weight : dict, "balanced" or None, default=None
+        cv : dask array or Series of shape (n_samples,), default=None
+            The number of the fold of each row.
 
         Returns
         -------
@@ -67,7 +70,7 @@ class DaskTrainingData:
         dtype, names = _checked_dtype(empty_rows(X)), None
         if is_dask_frame(X):
             names = tuple(map(str, X.columns))
-        blocks = join_blocks(X, y, sample_weight)
+        blocks = join_blocks(X, y, sample_weight, cv)
         (sums,) = blocks.compute(Summarize(dtype, names))
         if isinstance(sums, InvalidRows):
             raise ValueError(str(sums)) from sums
@@ -121,18 +124,21 @@ class DaskTrainingData:
         return self
 
     def folds(self, cv):
-        """Split the rows for cross-validation, stratified within each block.
+        """Split the rows for cross-validation.
 
         Parameters
         ----------
-        cv : int or None
-            Number of folds; None means 5.
+        cv : int, None, dask array or Series
+            A number of folds, which are stratified within each block; None means 5. Or the number
+            of the fold of each row, with which the data were made.
 
         Returns
         -------
         list of pair of TrainingRows and Fold
         """
-        return split(self.blocks, self.reader, self.sums, 5 if cv is None else int(cv))
+        if not is_dask(cv):
+            return split(self.blocks, self.reader, self.sums, 5 if cv is None else int(cv))
+        return split(self.blocks, self.reader, self.sums, None)
 
     def take(self, rows):
         """Return the data without the rows that a fold leaves out.
@@ -148,22 +154,24 @@ class DaskTrainingData:
         reader = replace(self.reader, fold=rows.fold)
         return self._weighted(self.blocks, reader, rows.sums, self.class_weight)
 
-    def fold_scores(self, fold, models):
+    def fold_scores(self, fold, models, scorers):
         """Score models on the rows that a fold leaves out, all of them in one pass.
 
         Parameters
         ----------
         fold : Fold
-        models : list of pair of ndarray
-            Coefficients of shape (n_problems, n_features) and intercepts.
+        models : list of AdversarialLogisticRegression
+        scorers : dict of str to str or callable
+            As `check_scorers` admits them.
 
         Returns
         -------
         dict of str to list of float
         """
-        ((sums, n_rows),) = self.blocks.compute(FoldScores(self.reader, fold, models))
-        accuracy, gini = (sums / n_rows).tolist()
-        return {"accuracy": accuracy, "gini": gini}
+        (sums,) = self.blocks.compute(FoldScores(self.reader, fold, models, scorers))
+        return {
+            name: [mean_of_ratios(sums[i, name]) for i in range(len(models))] for name in scorers
+        }
 
     def feature_means(self):
         """Compute the mean of each feature, weighted by the rows alone.
