@@ -3,6 +3,8 @@
 Also the public names that the oldest supported version lacks.
 """
 
+from inspect import signature
+
 import numpy as np
 from sklearn.base import _fit_context as fit_context
 from sklearn.linear_model._base import LinearClassifierMixin
@@ -26,6 +28,7 @@ __all__ = [
     "Interval",
     "LinearClassifierMixin",
     "StrOptions",
+    "accepts_sample_weight",
     "check_feature_names_in",
     "check_sample_weight",
     "column_positions",
@@ -40,6 +43,23 @@ __all__ = [
 def has_callbacks(estimator):
     """Return whether callbacks were set on an estimator, by its user or by a meta-estimator."""
     return hasattr(estimator, "_skl_callbacks")
+
+
+def accepts_sample_weight(scorer):
+    """Return whether a scorer can be called with `sample_weight`.
+
+    Parameters
+    ----------
+    scorer : callable
+        Of scikit-learn, or with the arguments ``(estimator, X, y)`` and maybe `sample_weight`.
+
+    Returns
+    -------
+    bool
+    """
+    if hasattr(scorer, "_accept_sample_weight"):
+        return scorer._accept_sample_weight()
+    return "sample_weight" in signature(scorer).parameters
 
 
 def column_positions(column_transformer, name):

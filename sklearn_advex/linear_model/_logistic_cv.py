@@ -5,6 +5,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.metrics import get_scorer
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_advex._perturbation import perturbation_set
@@ -17,7 +18,6 @@ from sklearn_advex._utils._sklearn_compat import (
 from sklearn_advex._utils._tasks import fit_task
 from sklearn_advex.linear_model._base import blas_threads, stack_models
 from sklearn_advex.linear_model._classifier import AdversarialLogisticRegression
-from sklearn_advex.linear_model._fold_scores import mean_gini, predicted_positions
 from sklearn_advex.linear_model._grid import largest_epsilon
 from sklearn_advex.linear_model._path import resolve_epsilons, solve_path
 from sklearn_advex.linear_model._problem_fit import fit_path_of_subsets, resolve_groups
@@ -52,10 +52,10 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         folds, which are stratified within each block (every n-th row of a class in turn), or a
         collection like `y` with the number of the fold that leaves each row out, -1 for none.
     scoring : sequence of str or dict, default=("accuracy", "gini")
-        What `scores_` holds: "accuracy" and "gini", which the choice needs, and any other
-        scikit-learn scorers by name; or a dict from names to such names and to callables
-        ``(estimator, X, y) -> float``, such as :func:`make_adversarial_accuracy_scorer`. With
-        `max_features` "n_features" is added, and so is what `accuracy` names. For Dask collections
+        What `scores_` holds: "accuracy", "gini", "n_features" and scikit-learn scorers by name; or
+        a dict from names to such names and to callables ``(estimator, X, y) -> float``, such as
+        :func:`make_adversarial_accuracy_scorer`. What the choice needs is added: the score that
+        `accuracy` names, and "gini", or "n_features" with `max_features`. For Dask collections
         "accuracy", "balanced_accuracy", "neg_log_loss", "gini", "n_features", and the scorers of
         this package that are means over rows.
     select : {"most_concise", "best"}, default="most_concise"
@@ -182,7 +182,7 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         "epsilons": [Interval(Integral, 1, None, closed="left"), "array-like"],
         "alphas": ["array-like"],
         "cv": ["cv_object"],
-        "scoring": ["array-like", set, dict],
+        "scoring": ["array-like", set, dict, str, callable],
         "select": [StrOptions({"most_concise", "best"})],
         "max_drop": [Interval(Real, 0, None, closed="left")],
         "accuracy": [str],
@@ -229,7 +229,7 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         self.verbose = verbose
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, **params):
         """Choose `epsilon` and `alpha`, and fit the model.
 
         Parameters
@@ -239,7 +239,10 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         y : array-like of shape (n_samples,)
             Class labels.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows in the fits; scores are not weighted.
+            Weights of the rows in the fits and the scores. Callables in `scoring` get them if they
+            take a `sample_weight`.
+        **params
+            What `cv` takes beside rows and labels, such as ``groups`` of rows for a `GroupKFold`.
 
         Returns
         -------
@@ -250,7 +253,10 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         ------
         ValueError
             If the data or a parameter is not valid; the message names it.
+        TypeError
+            If nothing takes one of `params`.
         """
+        routed = process_routing(self, "fit", **params)
         scorers = self._scorers()
         if is_dask(X):
             self._check_dask_support(scorers)
@@ -261,7 +267,7 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         self.epsilon_max_ = largest_epsilon(data)
         self.epsilons_ = resolve_epsilons(self.epsilons, data)
         data = data.in_column_order()  # paths pick columns time and again
-        folds = data.folds(self.cv)
+        folds = data.folds(self.cv, **routed.splitter.split)
         candidates = _Candidates(self.epsilons_, _resolve_max_features(self.max_features), groups)
         n_paths = self.alphas_.size * (len(folds) + 1)
         task = fit_task(self, X, y, sample_weight, n_paths)
@@ -283,6 +289,17 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         solutions += [solution for _, unsolved in results for solution in unsolved]
         warn_about_path(solutions, self.tol, self.max_iter)
         return self
+
+    def get_metadata_routing(self):
+        """Say which methods take what metadata: `cv` what its `split` requests.
+
+        Returns
+        -------
+        MetadataRouter
+        """
+        to_split = MethodMapping().add(caller="fit", callee="split")
+        router = MetadataRouter(owner=self).add_self_request(self)
+        return router.add(splitter=self.cv, method_mapping=to_split)
 
     def _check_dask_support(self, scorers):
         """Raise a ValueError for what cannot be computed of blocks."""
@@ -306,20 +323,27 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
 
     def _scorers(self):
         """Return what to score by, a name or a callable, by its name in `scores_`."""
-        if isinstance(self.scoring, dict):
-            scorers = dict(self.scoring)
-        else:
-            scorers = {name: name for name in self.scoring}
+        if isinstance(self.scoring, str) or callable(self.scoring):
+            raise ValueError(
+                f"scoring must be a sequence or a dict of scores, got {self.scoring!r}. To choose"
+                " by one score, name it by accuracy, such as accuracy='roc_auc'."
+            )
+        is_dict = isinstance(self.scoring, dict)
+        scorers = dict(self.scoring) if is_dict else {name: name for name in self.scoring}
+        for needed in (self.accuracy, self._sparseness):
+            scorers.setdefault(needed, needed)
         for name, scorer in scorers.items():
             if not (isinstance(scorer, str) or callable(scorer)):
                 raise ValueError(
                     f"scoring must hold names of scores or callables, got {scorer!r} for {name!r}."
                 )
-        if self.accuracy != "accuracy":
-            scorers.setdefault(self.accuracy, self.accuracy)
-        if self.max_features is not None:
-            scorers.setdefault("n_features", "n_features")
+            if scorer not in ("gini", "n_features"):
+                get_scorer(scorer)
         return scorers
+
+    @property
+    def _sparseness(self):
+        return "gini" if self.max_features is None else "n_features"
 
     def _path_options(self, alpha):
         return {
@@ -354,11 +378,11 @@ class AdversarialLogisticRegressionCV(AdversarialLogisticRegression):
         """Keep one model of the paths."""
         max_drop = self.max_drop if self.select == "most_concise" else 0.0
         is_accuracy = self.accuracy == "accuracy"
-        most_frequent = data.class_counts.max() / data.class_counts.sum()
+        most_frequent = data.class_shares.max()
         self.rule_ = most_concise(
             max_drop,
             self.accuracy,
-            "gini" if self.max_features is None else "n_features",
+            self._sparseness,
             dummy_score=most_frequent if is_accuracy else None,
         )
         self.best_index_ = self.rule_(self.cv_results_)
@@ -464,28 +488,6 @@ def _score_fold(estimator, data, candidates, scorers, alpha, fold, task):
         estimator._model(alpha, params["epsilon"], *stack_models(fits))
         for params, fits in zip(candidates.params, path, strict=True)
     ]
-    if data.is_streamed:
-        scores = data.fold_scores(test, models, scorers)
-    else:
-        scores = _scores_of_rows(data, test, models, scorers)
+    scores = data.fold_scores(test, models, scorers)
     solutions = [fit.solution for fits in path for fit in fits]
     return scores, [s for s in solutions if s.status is not Status.CONVERGED]
-
-
-def _scores_of_rows(data, test, models, scorers):
-    """Score models on some rows in memory."""
-    X, labels = data.design.take(test).X, data.labels[test]
-    scores = {name: [] for name in scorers}
-    for model in models:
-        predicted = predicted_positions(X, model.coef_, model.intercept_)
-        for name, scorer in scorers.items():
-            if scorer == "accuracy":
-                score = np.mean(predicted == labels)
-            elif scorer == "gini":
-                score = mean_gini(X, model.coef_, predicted)
-            elif scorer == "n_features":
-                score = -float(np.count_nonzero(model.coef_.any(axis=0)))
-            else:
-                score = get_scorer(scorer)(model, X, data.classes[labels])
-            scores[name].append(score)
-    return scores

@@ -15,6 +15,7 @@ from sklearn_advex._utils._class_targets import (
 )
 from sklearn_advex._utils._containers import as_floats
 from sklearn_advex._utils._dask import is_dask, refuse_mixed
+from sklearn_advex.linear_model._fold_scores import score_models
 from sklearn_advex.linear_model._objective import TERMS
 from sklearn_advex.linear_model._objective._design_matrix import DesignMatrix, as_design_matrix
 from sklearn_advex.linear_model._objective._objective import RobustObjective
@@ -92,9 +93,9 @@ class TrainingData:
         return self.design.shape[1]
 
     @property
-    def class_counts(self):
-        """Number of rows of each class, an ndarray of shape (n_classes,)."""
-        return np.bincount(self.labels, minlength=self.classes.size)
+    def class_shares(self):
+        """Share of each class of the weight of the rows, an ndarray of shape (n_classes,)."""
+        return np.bincount(self.labels, weights=self.row_weights, minlength=self.classes.size)
 
     @property
     def n_passes(self):
@@ -106,12 +107,14 @@ class TrainingData:
         """The dtype of the features."""
         return self.design.dtype
 
-    def folds(self, cv):
+    def folds(self, cv, **metadata):
         """Split the rows for cross-validation.
 
         Parameters
         ----------
         cv : int, cross-validation generator, iterable or None
+        **metadata
+            What the generator takes beside rows and labels.
 
         Returns
         -------
@@ -121,16 +124,47 @@ class TrainingData:
         Raises
         ------
         ValueError
-            If some fold leaves no row of a class to train on.
+            If some fold leaves no row of a class to train on, or no weight to test on.
         """
-        splits = check_cv(cv, self.labels, classifier=True).split(self.design.X, self.labels)
-        folds = list(splits)
+        splitter = check_cv(cv, self.labels, classifier=True)
+        try:
+            folds = list(splitter.split(self.design.X, self.labels, **metadata))
+        except ValueError as error:
+            if "groups" in metadata or "'groups'" not in str(error):
+                raise
+            raise ValueError(
+                f"cv={cv!r} splits by groups of rows: pass them, as in fit(X, y, groups=...)."
+            ) from error
         if any(np.unique(self.labels[train]).size < self.classes.size for train, _ in folds):
             raise ValueError(
                 "cv leaves all rows of a class out of a training set: use folds with rows of every"
                 " class, for example a StratifiedKFold with shuffle=True."
             )
+        if not all(self.row_weights[test].any() for _, test in folds):
+            raise ValueError(
+                "cv leaves out nothing but rows with a sample_weight of 0 in some fold, which"
+                " cannot be scored: leave these rows out of X, or shuffle the folds."
+            )
         return folds
+
+    def fold_scores(self, test, models, scorers):
+        """Score models on the rows that a fold leaves out.
+
+        Parameters
+        ----------
+        test : ndarray of int or bool
+            These rows.
+        models : list of AdversarialLogisticRegression
+        scorers : dict of str to str or callable
+
+        Returns
+        -------
+        dict of str to list of float
+        """
+        is_weighted = np.ptp(self.row_weights) > 0
+        weights = self.row_weights[test] if is_weighted else None
+        X, labels = self.design.take(test).X, self.labels[test]
+        return score_models(models, scorers, X, labels, weights)
 
     def take(self, rows):
         """Copy some rows, among them some of every class.

@@ -5,8 +5,10 @@ import warnings
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
+from sklearn import config_context
 from sklearn.datasets import load_breast_cancer, load_digits
-from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.model_selection import GridSearchCV, GroupKFold, StratifiedKFold
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_advex import (
@@ -99,6 +101,81 @@ def test_a_dict_of_scorers_is_that_of_a_grid_search(cancer):
         )
 
 
+def test_needed_scores_are_added(cancer):
+    X, y = cancer
+    model = AdversarialLogisticRegressionCV([0.1], cv=3, scoring=[], accuracy="f1_macro").fit(X, y)
+    assert set(model.scores_) == {"f1_macro", "gini"}
+    limited = AdversarialLogisticRegressionCV([0.1], cv=3, scoring=["gini"], max_features=[2])
+    assert set(limited.fit(X, y).scores_) == {"gini", "accuracy", "n_features"}
+
+
+def test_bad_scores_are_refused_before_any_fit(cancer, monkeypatch):
+    X, y = cancer
+    monkeypatch.setattr(AdversarialLogisticRegressionCV, "_validate", None)
+    with pytest.raises(ValueError, match="magic"):
+        AdversarialLogisticRegressionCV(scoring=["magic"]).fit(X, y)
+
+
+def test_rows_of_weight_zero_decide_nothing(cancer):
+    X, y = cancer
+    rng = np.random.default_rng(0)
+    nonsense = 3 * rng.standard_normal(X.shape)
+    folds = np.arange(len(y)) % 3
+    splits = [(np.flatnonzero(folds != k), np.flatnonzero(folds == k)) for k in range(3)]
+    scoring = {
+        "accuracy": "accuracy",
+        "gini": "gini",
+        "roc_auc": "roc_auc",
+        "attacked": make_adversarial_accuracy_scorer(epsilon=0.1),
+        "unaware": lambda estimator, X, y: float(len(y)),
+    }
+    model = AdversarialLogisticRegressionCV([0.05, 0.2], cv=splits, scoring=scoring).fit(X, y)
+    both = [
+        (np.append(train, train + len(y)), np.append(test, test + len(y))) for train, test in splits
+    ]
+    X, labels = np.vstack([X, nonsense]), np.append(y, rng.permutation(y))
+    weights = np.repeat([1.0, 0.0], len(y))
+    weighted = AdversarialLogisticRegressionCV([0.05, 0.2], cv=both, scoring=scoring)
+    weighted.fit(X, labels, sample_weight=weights)
+    for name in set(scoring) - {"unaware"}:
+        np.testing.assert_allclose(weighted.scores_[name], model.scores_[name], atol=1e-6)
+    np.testing.assert_array_equal(weighted.scores_["unaware"], 2 * model.scores_["unaware"])
+
+
+def test_folds_without_weight_are_refused(cancer):
+    X, y = cancer
+    weights = np.ones(len(y))
+    weights[::3] = 0
+    splits = [(np.flatnonzero(np.arange(len(y)) % 3), np.arange(0, len(y), 3))]
+    with pytest.raises(ValueError, match="sample_weight of 0 in some fold"):
+        AdversarialLogisticRegressionCV([0.1], cv=splits).fit(X, y, sample_weight=weights)
+
+
+@pytest.mark.parametrize("routing", [False, True])
+def test_folds_by_groups_of_rows(cancer, routing):
+    X, y = cancer
+    groups = np.arange(len(y)) % 7
+    with config_context(enable_metadata_routing=routing):
+        by_groups = AdversarialLogisticRegressionCV([0.1], cv=GroupKFold(3))
+        by_groups.fit(X, y, groups=groups)
+        with pytest.raises(TypeError, match="magic"):
+            by_groups.fit(X, y, groups=groups, magic=1)
+    splits = list(GroupKFold(3).split(X, y, groups))
+    expected = AdversarialLogisticRegressionCV([0.1], cv=splits).fit(X, y)
+    np.testing.assert_array_equal(by_groups.scores_["accuracy"], expected.scores_["accuracy"])
+    with pytest.raises(ValueError, match=r"fit\(X, y, groups=\.\.\.\)"):
+        AdversarialLogisticRegressionCV([0.1], cv=GroupKFold(3)).fit(X, y)
+
+
+def test_groups_of_rows_reach_a_search_in_a_pipeline(cancer):
+    X, y = cancer
+    groups = np.arange(len(y)) % 7
+    with config_context(enable_metadata_routing=True):
+        search = AdversarialLogisticRegressionCV([0.1], cv=GroupKFold(3))
+        model = make_pipeline(StandardScaler(), search).fit(X, y, groups=groups)
+    assert model[-1].scores_["accuracy"].shape == (1, 1, 3)
+
+
 def test_weights_count_in_the_fits(cancer):
     X, y = cancer
     weights = np.where(y == "benign", 1.0, 5.0)
@@ -134,7 +211,7 @@ def test_a_model_without_features_has_gini_zero_in_the_scores(cancer):
         ({"epsilons": [-1]}, "epsilons must be finite and not negative"),
         ({"epsilons": 0}, "'epsilons' parameter"),
         ({"select": "sparsest"}, "'select' parameter.*'most_concise'"),
-        ({"scoring": ("accuracy",)}, "mean_test_gini"),
+        ({"scoring": "roc_auc"}, "scoring must be a sequence.*accuracy='roc_auc'"),
         ({"scoring": ("accuracy", "gini", "magic")}, "magic"),
         ({"scoring": {"accuracy": 0.5}}, "scoring must hold names.*0.5 for 'accuracy'"),
         ({"max_drop": -0.1}, "'max_drop' parameter"),

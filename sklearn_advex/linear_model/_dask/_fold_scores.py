@@ -9,37 +9,38 @@ from sklearn_advex.linear_model._dask._rows import Fold, RowReader
 from sklearn_advex.linear_model._fold_scores import mean_gini, predicted_positions
 
 
-def _accuracy(model, X, labels):
+def _accuracy(model, X, labels, weights):
     predicted = predicted_positions(X, model.coef_, model.intercept_)
-    return np.array([[np.count_nonzero(predicted == labels)], [labels.size]])
+    return np.array([[weights[predicted == labels].sum()], [weights.sum()]])
 
 
-def _balanced_accuracy(model, X, labels):
+def _balanced_accuracy(model, X, labels, weights):
     predicted = predicted_positions(X, model.coef_, model.intercept_)
     n_classes = model.classes_.size
-    right = np.bincount(labels[predicted == labels], minlength=n_classes)
-    return np.array([right, np.bincount(labels, minlength=n_classes)])
+    right = np.bincount(labels, weights=weights * (predicted == labels), minlength=n_classes)
+    return np.array([right, np.bincount(labels, weights=weights, minlength=n_classes)])
 
 
-def _gini(model, X, labels):
+def _gini(model, X, labels, weights):
     predicted = predicted_positions(X, model.coef_, model.intercept_)
-    return np.array([[labels.size * mean_gini(X, model.coef_, predicted)], [labels.size]])
+    total = weights.sum()
+    return np.array([[total * mean_gini(X, model.coef_, predicted, weights)], [total]])
 
 
-def _n_features(model, X, labels):
-    n_used = np.count_nonzero(model.coef_.any(axis=0))
-    return np.array([[-float(n_used) * labels.size], [labels.size]])
+def _n_features(model, X, labels, weights):
+    n_used, total = np.count_nonzero(model.coef_.any(axis=0)), weights.sum()
+    return np.array([[-float(n_used) * total], [total]])
 
 
-def _neg_log_loss(model, X, labels):
+def _neg_log_loss(model, X, labels, weights):
     probabilities = model.predict_proba(X)
     smallest = np.finfo(probabilities.dtype).eps  # as scikit-learn clips them
     of_true = np.clip(probabilities[np.arange(labels.size), labels], smallest, 1 - smallest)
-    return np.array([[np.log(of_true).sum(dtype=np.float64)], [labels.size]])
+    return np.array([[weights @ np.log(of_true)], [weights.sum()]])
 
 
-#: Scores by name: from a model, rows and positions of their classes to numerators and denominators
-#: of ratios, whose mean is the score. Sums over blocks of both are those of all rows.
+#: Scores by name: from a model, rows, positions of their classes and weights to numerators and
+#: denominators of ratios, whose mean is the score. Sums over blocks of both are those of all rows.
 SUMMED_SCORES = {
     "accuracy": _accuracy,
     "balanced_accuracy": _balanced_accuracy,
@@ -92,13 +93,13 @@ class FoldScores(BlockSum):
 
     def of_block(self, block):
         """Return numerators and denominators by the position of the model and the score's name."""
-        X, labels, _ = self.reader.read(block)
-        rows = self.fold.mask(block, labels)
+        X, labels, weights = self.reader.read(block)
+        rows = self.fold.mask(block, labels) & (weights > 0)
         if not rows.any():
             return {}
-        X, labels = X[rows], labels[rows]
+        X, labels, weights = X[rows], labels[rows], weights[rows]
         return {
-            (i, name): self._ratios(scorer, model, X, labels)
+            (i, name): self._ratios(scorer, model, X, labels, weights)
             for i, model in enumerate(self.models)
             for name, scorer in self.scorers.items()
         }
@@ -108,11 +109,11 @@ class FoldScores(BlockSum):
         parts = [part for part in parts if part]
         return {key: sum(part[key] for part in parts) for key in (parts[0] if parts else {})}
 
-    def _ratios(self, scorer, model, X, labels):
+    def _ratios(self, scorer, model, X, labels, weights):
         if not callable(scorer):
-            return SUMMED_SCORES[scorer](model, X, labels)
-        score = scorer(model, X, self.reader.classes[labels])
-        return np.array([[labels.size * score], [labels.size]])
+            return SUMMED_SCORES[scorer](model, X, labels, weights)
+        score = scorer(model, X, self.reader.classes[labels], sample_weight=weights)
+        return np.array([[weights.sum() * score], [weights.sum()]])
 
 
 def mean_of_ratios(sums):

@@ -105,9 +105,9 @@ class DaskTrainingData:
         return self.sums.features.shape[1]
 
     @property
-    def class_counts(self):
-        """Number of rows of each class, an ndarray of shape (n_classes,)."""
-        return self.sums.counts
+    def class_shares(self):
+        """Share of each class of the weight of the rows, an ndarray of shape (n_classes,)."""
+        return self.sums.weights / self.sums.weights.sum()
 
     @property
     def n_passes(self):
