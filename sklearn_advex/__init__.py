@@ -1,5 +1,6 @@
 """Classifiers trained against an adversary: such models explain themselves in few features."""
 
+from sklearn_advex._utils._categories import one_hot_categories
 from sklearn_advex.attribution import AttributionTransformer, explain
 from sklearn_advex.linear_model import (
     AdversarialLinearClassifier,
@@ -31,6 +32,7 @@ __all__ = [
     "epsilon_path",
     "explain",
     "feature_path",
+    "one_hot_categories",
 ]
 
 _NETWORKS = {

@@ -1,6 +1,5 @@
 """Networks trained against an adversary; needs torch, skorch and, to explain them, captum."""
 
-from sklearn_advex.neural_network._categories import one_hot_categories
 from sklearn_advex.neural_network._checkpoint import TrainingCheckpoint
 from sklearn_advex.neural_network._classifier import (
     AdversarialCNNClassifier,
@@ -17,5 +16,4 @@ __all__ = [
     "ConvNet",
     "ResidualSum",
     "TrainingCheckpoint",
-    "one_hot_categories",
 ]

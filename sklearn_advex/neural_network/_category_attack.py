@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from sklearn_advex.neural_network._categories import check_one_hot, flip_greedily
+from sklearn_advex._utils._categories import check_flips
+from sklearn_advex.neural_network._categories import flip_greedily
 
 
 class CategoryAttackMixin:
@@ -115,17 +116,8 @@ class CategoryAttackMixin:
         return self._certified_score(X, y, epsilon, method, sample_weight, max_flips)
 
     def _check_flips(self, rows, max_flips):
-        is_count = isinstance(max_flips, int | np.integer) and max_flips >= 0
-        if not is_count:
-            raise ValueError(f"max_flips must be an integer of at least 0, got {max_flips!r}.")
-        if max_flips and not self.categories_:
-            raise ValueError(
-                f"max_flips={max_flips} needs categories to flip: pass the groups of one-hot"
-                " columns to the constructor as categories, such as from one_hot_categories."
-            )
-        if max_flips:
-            names = getattr(self, "feature_names_in_", None)
-            check_one_hot(rows, self.categories_, names, is_unknown_allowed=True)
+        names = getattr(self, "feature_names_in_", None)
+        check_flips(max_flips, rows, self.categories_, names)
 
     def _search_worst_case(self, rows, positions, epsilon, steps, restarts, max_flips=0):
         """Search flips one by one, and the box anew after each of them."""

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from skorch.callbacks import EarlyStopping
 
+from sklearn_advex._utils._categories import check_one_hot, resolve_categories
 from sklearn_advex._utils._sklearn_compat import Interval, StrOptions
 from sklearn_advex.neural_network._base import BaseAdversarialNetClassifier
-from sklearn_advex.neural_network._categories import check_one_hot, resolve_categories
 from sklearn_advex.neural_network._category_attack import CategoryAttackMixin
 from sklearn_advex.neural_network._layout import RowLayout
 from sklearn_advex.neural_network._multilayer_perceptron import (
@@ -49,11 +49,10 @@ class AdversarialMLPClassifier(CategoryAttackMixin, BaseAdversarialNetClassifier
         the columns of a category the share with which it is replaced, see `categories`.
     categories : list of array-like or None, default=None
         Groups of one-hot columns, by position or by name; see
-        :func:`~sklearn_advex.neural_network.one_hot_categories`. They must not be scaled. Training
-        with "ibp" is then against a *mixture*: each category is replaced by others with the share
-        `epsilon`. Fitted models are attacked and certified against *flips* of up to `max_flips`
-        categories to any other one; without flips categories stay as they are. None takes all
-        columns as numbers.
+        :func:`~sklearn_advex.one_hot_categories`. They must not be scaled. Training with "ibp" is
+        then against a *mixture*: each category is replaced by others with the share `epsilon`.
+        Fitted models are attacked and certified against *flips* of up to `max_flips` categories to
+        any other one; without flips categories stay as they are. None takes all columns as numbers.
     activation : {"relu", "tanh", "logistic"}, default="relu"
         Activation of the hidden layers.
     training : {"ibp", "pgd", "fgsm", "trades"} or None, default="ibp"

@@ -9,8 +9,7 @@ import torch
 from sklearn.compose import make_column_transformer
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from sklearn_advex import AdversarialMLPClassifier
-from sklearn_advex.neural_network import one_hot_categories
+from sklearn_advex import AdversarialMLPClassifier, one_hot_categories
 from sklearn_advex.neural_network._bounds import input_box, steps_of, worst_case_logits
 from sklearn_advex.neural_network._categories import make_mixture
 
