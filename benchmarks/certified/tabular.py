@@ -66,6 +66,8 @@ def attacked(model, X, y):
     perturbed = model.perturb(X, y, epsilon=EPSILON, steps=STEPS, restarts=RESTARTS)
     is_robust = model.predict(perturbed) == y
     turned = ~is_robust
+    if not turned.any():
+        return 1.0, 0
     refuted = turned.sum() * model.certified_score(X[turned], y[turned], epsilon=EPSILON)
     return is_robust.mean(), round(refuted)
 

@@ -10,11 +10,12 @@ import numpy as np
 from scipy.sparse import csr_array, issparse
 from sklearn.metrics import accuracy_score
 
-from sklearn_advex._perturbation import PERTURBATION_SETS, perturbation_set, resolve_epsilon
+from sklearn_advex._perturbation import PERTURBATION_SETS
 from sklearn_advex._utils._class_targets import known_positions, label_positions
 from sklearn_advex._utils._containers import frame_like
 from sklearn_advex._utils._pipeline import refuse_thresholds, transform_to_last_step
 from sklearn_advex._utils._sklearn_compat import check_sample_weight
+from sklearn_advex.attribution._adversary import Adversary, make_adversary
 from sklearn_advex.attribution._linear_problem import (
     LINEAR_REQUIRES,
     LinearProblem,
@@ -37,13 +38,17 @@ def is_linear(model):
     return all(hasattr(model, name) for name in LINEAR_REQUIRES)
 
 
-def adversarial_accuracy(model, X, y, *, epsilon=None, norm=None, sample_weight=None):
+def adversarial_accuracy(
+    model, X, y, *, epsilon=None, norm=None, categories=None, max_flips=0, sample_weight=None
+):
     r"""Exact accuracy of a linear classifier under the worst allowed change of every row.
 
     A row counts as correct if no change :math:`\delta` of the perturbation set makes the model
     predict another class. For two classes that is where the margin exceeds
     :math:`\max_\delta \langle w, \delta \rangle`, which is :math:`\sum_j \epsilon_j |w_j|` for
-    ``norm="linf"``; for more classes each rival class is compared with the true one.
+    ``norm="linf"``; for more classes each rival class is compared with the true one. A category
+    that may flip adds the largest fall of its coefficients from that of the row's own value, and
+    the worst `max_flips` flips are those with the largest falls.
 
     Parameters
     ----------
@@ -61,6 +66,13 @@ def adversarial_accuracy(model, X, y, *, epsilon=None, norm=None, sample_weight=
     norm : {"linf", "l2", "l1"}, default=None
         Norm of the change divided by `epsilon`, at most 1. None takes the `norm` of the model, and
         "linf" if it has none.
+    categories : list of array-like, default=None
+        Groups of one-hot columns, by position or by name, such as from
+        :func:`~sklearn_advex.one_hot_categories`; for a pipeline among the encoded columns. They
+        change by flips only, whatever `epsilon` is. None takes all columns as numbers.
+    max_flips : int, default=0
+        How many categories of a row may change to any other one, beside the change of the other
+        columns.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows.
 
@@ -74,8 +86,8 @@ def adversarial_accuracy(model, X, y, *, epsilon=None, norm=None, sample_weight=
     TypeError
         If `model` is not a linear classifier.
     ValueError
-        If the model's predictions do not follow from its coefficients, or `epsilon` or `norm` is
-        not valid.
+        If the model's predictions do not follow from its coefficients, `epsilon` or `norm` is not
+        valid, categories overlap or are not one-hot, or there are none to flip.
 
     See Also
     --------
@@ -95,15 +107,15 @@ def adversarial_accuracy(model, X, y, *, epsilon=None, norm=None, sample_weight=
     >>> round(adversarial_accuracy(model, scale(X), y, epsilon=0.1), 3)
     0.924
     """
-    problem = _WorstCase.from_model(model, X, epsilon, norm)
+    problem = _WorstCase.from_model(model, X, epsilon, norm, categories, max_flips)
     labels = label_positions(y, problem.classes, problem.rows)
     if sample_weight is not None:
         sample_weight = check_sample_weight(sample_weight, problem.rows, ensure_non_negative=True)
-    is_right = problem.linear.is_robust(labels, problem.perturbation) & (labels >= 0)
+    is_right = problem.linear.is_robust(labels, problem.adversary) & (labels >= 0)
     return float(accuracy_score(np.ones_like(is_right), is_right, sample_weight=sample_weight))
 
 
-def certified_radius(model, X, *, norm=None):
+def certified_radius(model, X, *, norm=None, categories=None, max_flips=0):
     """Largest change of all features up to which each prediction of a linear classifier holds.
 
     Parameters
@@ -114,29 +126,34 @@ def certified_radius(model, X, *, norm=None):
         The rows, as `model` predicts on them.
     norm : {"linf", "l2", "l1"}, default=None
         Norm of the change. None takes the `norm` of the model, and "linf" if it has none.
+    categories : list of array-like, default=None
+        As for :func:`adversarial_accuracy`; only the other columns change by the radius.
+    max_flips : int, default=0
+        How many categories of a row may change to any other one beside.
 
     Returns
     -------
     radius : ndarray of shape (n_samples,)
-        No change with a norm below it alters the prediction, and some change above it does.
-        Infinity for a model without features.
+        No change with a norm below it alters the prediction, and some change above it does. 0 where
+        flips alone alter it, infinity where no change does, such as for a model without features.
 
     Raises
     ------
     TypeError
         If `model` is not a linear classifier.
     ValueError
-        If the model's predictions do not follow from its coefficients, or `norm` is unknown.
+        If the model's predictions do not follow from its coefficients, `norm` is unknown, or
+        categories are not valid.
 
     See Also
     --------
     adversarial_accuracy : The share of predictions that hold.
     """
-    problem = _WorstCase.from_model(model, X, 1.0, norm)
-    return problem.linear.certified_radii(problem.perturbation)
+    problem = _WorstCase.from_model(model, X, 1.0, norm, categories, max_flips)
+    return problem.linear.certified_radii(problem.adversary)
 
 
-def worst_case_rows(model, X, y, *, epsilon=None, norm=None):
+def worst_case_rows(model, X, y, *, epsilon=None, norm=None, categories=None, max_flips=0):
     """Change every row in the allowed way that is worst for the prediction of a linear classifier.
 
     Parameters
@@ -150,6 +167,10 @@ def worst_case_rows(model, X, y, *, epsilon=None, norm=None):
     epsilon : float, array-like of shape (n_features,) or dict, default=None
         As for :func:`adversarial_accuracy`.
     norm : {"linf", "l2", "l1"}, default=None
+        As for :func:`adversarial_accuracy`.
+    categories : list of array-like, default=None
+        As for :func:`adversarial_accuracy`.
+    max_flips : int, default=0
         As for :func:`adversarial_accuracy`.
 
     Returns
@@ -169,9 +190,9 @@ def worst_case_rows(model, X, y, *, epsilon=None, norm=None):
     --------
     adversarial_accuracy : The accuracy on these rows.
     """
-    problem = _WorstCase.from_model(model, X, epsilon, norm)
+    problem = _WorstCase.from_model(model, X, epsilon, norm, categories, max_flips)
     labels = known_positions(y, problem.classes, problem.rows)
-    changed = problem.linear.worst_rows(problem.rows, labels, problem.perturbation)
+    changed = problem.linear.worst_rows(labels, problem.adversary)
     return frame_like(problem.X_encoded, changed)
 
 
@@ -180,10 +201,12 @@ class LinearScores(NamedTuple):
 
     Attributes
     ----------
+    rows : {ndarray, CSR} of shape (n_samples, n_features)
     coef : ndarray of shape (n_classes, n_features)
     scores : ndarray of shape (n_samples, n_classes)
     """
 
+    rows: np.ndarray
     coef: np.ndarray
     scores: np.ndarray
 
@@ -203,10 +226,9 @@ class LinearScores(NamedTuple):
         """
         scores = np.asarray(rows @ coef.T + intercept)
         if len(coef) == 1:
-            return cls(
-                np.vstack([np.zeros_like(coef), coef]), np.hstack([np.zeros_like(scores), scores])
-            )
-        return cls(coef, scores)
+            coef = np.vstack([np.zeros_like(coef), coef])
+            scores = np.hstack([np.zeros_like(scores), scores])
+        return cls(rows, coef, scores)
 
     def reach(self, perturbation):
         """Compute the most that a change can add to the lead of a class over another.
@@ -222,63 +244,80 @@ class LinearScores(NamedTuple):
         """
         return np.stack([perturbation.support(self.coef - own) for own in self.coef])
 
-    def worst_leads(self, labels, perturbation):
-        """Compute the largest lead of each class over the row's own by an allowed change.
+    def flipped_leads(self, labels, adversary):
+        """Compute the largest lead of each class over the row's own by flips alone.
 
         Parameters
         ----------
         labels : ndarray of int of shape (n_samples,)
             Positions of the rows' own classes.
-        perturbation : PerturbationSet
+        adversary : Adversary
 
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
         """
         own = np.take_along_axis(self.scores, labels[:, np.newaxis], axis=1)
-        return self.scores - own + self.reach(perturbation)[labels]
+        return self.scores - own + adversary.flip_gains(self.rows, self.coef, labels)
 
-    def is_robust(self, labels, perturbation):
+    def worst_leads(self, labels, adversary):
+        """Compute the largest lead of each class over the row's own by an allowed change.
+
+        Parameters
+        ----------
+        labels : ndarray of int of shape (n_samples,)
+        adversary : Adversary
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+        """
+        reach = self.reach(adversary.perturbation)
+        return self.flipped_leads(labels, adversary) + reach[labels]
+
+    def is_robust(self, labels, adversary):
         """Return whether no allowed change makes the model predict another class than `labels`.
 
         Parameters
         ----------
         labels : ndarray of int of shape (n_samples,)
-        perturbation : PerturbationSet
+        adversary : Adversary
 
         Returns
         -------
         ndarray of bool of shape (n_samples,)
         """
-        leads = self.worst_leads(labels, perturbation)
-        loses_ties = np.arange(leads.shape[1]) < labels[:, np.newaxis]
-        return ~((leads > 0) | ((leads == 0) & loses_ties)).any(axis=1)
+        return ~_is_overtaken(self.worst_leads(labels, adversary), labels).any(axis=1)
 
-    def worst_rows(self, rows, labels, perturbation):
-        """Change rows so that another class gets the largest lead over their own.
+    def worst_rows(self, labels, adversary):
+        """Change the rows so that another class gets the largest lead over their own.
 
         Parameters
         ----------
-        rows : {ndarray, sparse matrix} of shape (n_samples, n_features)
-            Never changed.
         labels : ndarray of int of shape (n_samples,)
-        perturbation : PerturbationSet
+        adversary : Adversary
 
         Returns
         -------
         {ndarray, sparse matrix} of shape (n_samples, n_features)
         """
-        leads = self.worst_leads(labels, perturbation)
+        leads = self.worst_leads(labels, adversary)
         np.put_along_axis(leads, labels[:, np.newaxis], -np.inf, axis=1)
+        rivals = leads.argmax(axis=1)
+        changed = self._worst_changes(rivals, labels, adversary.perturbation)
+        return adversary.flip(changed, self.coef, labels, rivals)
+
+    def _worst_changes(self, rivals, labels, perturbation):
+        """The rows, changed within a set."""
         pairs, pair_of_row = np.unique(
-            np.column_stack([leads.argmax(axis=1), labels]), axis=0, return_inverse=True
+            np.column_stack([rivals, labels]), axis=0, return_inverse=True
         )
         changes = perturbation.maximizer(self.coef[pairs[:, 0]] - self.coef[pairs[:, 1]])
-        changes = changes.astype(rows.dtype)
-        if issparse(rows):
-            return rows + type(rows)(csr_array(changes)[pair_of_row])
+        changes = changes.astype(self.rows.dtype)
+        if issparse(self.rows):
+            return self.rows + type(self.rows)(csr_array(changes)[pair_of_row])
         changed = changes[pair_of_row]
-        changed += rows
+        changed += self.rows
         return changed
 
     def certified_radii(self, unit):
@@ -286,17 +325,26 @@ class LinearScores(NamedTuple):
 
         Parameters
         ----------
-        unit : PerturbationSet
+        unit : Adversary
+            Its set is multiplied, flips are not.
 
         Returns
         -------
         ndarray of shape (n_samples,)
-            Infinity if no change alters it.
+            0 if flips alone alter it, infinity if no change does.
         """
         predicted = self.scores.argmax(axis=1)
-        lead = np.take_along_axis(self.scores, predicted[:, np.newaxis], axis=1) - self.scores
-        reach = self.reach(unit)[predicted]
-        return np.divide(lead, reach, out=np.full_like(lead, np.inf), where=reach > 0).min(axis=1)
+        leads = self.flipped_leads(predicted, unit)
+        reach = self.reach(unit.perturbation)[predicted]
+        radii = np.divide(-leads, reach, out=np.full_like(leads, np.inf), where=reach > 0)
+        radii[_is_overtaken(leads, predicted)] = 0.0
+        return radii.min(axis=1)
+
+
+def _is_overtaken(leads, labels):
+    """Return which classes are predicted in place of the row's own, by their leads over it."""
+    loses_ties = np.arange(leads.shape[1]) < labels[:, np.newaxis]
+    return (leads > 0) | ((leads == 0) & loses_ties)
 
 
 class _WorstCase(NamedTuple):
@@ -310,17 +358,17 @@ class _WorstCase(NamedTuple):
         The same after validation.
     classes : ndarray of shape (n_classes,)
     linear : LinearScores
-    perturbation : PerturbationSet
+    adversary : Adversary
     """
 
     X_encoded: object
     rows: np.ndarray
     classes: np.ndarray
     linear: LinearScores
-    perturbation: object
+    adversary: Adversary
 
     @classmethod
-    def from_model(cls, model, X, epsilon, norm):
+    def from_model(cls, model, X, epsilon, norm, categories, max_flips):
         """Score rows, and check that the model predicts the class with the highest score."""
         refuse_thresholds(model)
         last_step, X_encoded = transform_to_last_step(model, X)
@@ -331,17 +379,19 @@ class _WorstCase(NamedTuple):
                 f" {', '.join(missing)}, and no adversarial_score of its own. Pass a linear"
                 " classifier or an estimator of sklearn_advex, or a pipeline that ends in one."
             )
-        perturbation = _perturbation_set(last_step, epsilon, norm)
+        norm, epsilon = _norm_and_epsilon(last_step, norm, epsilon)
         rows = validated_rows(last_step, X_encoded)
         problem = LinearProblem.from_model(last_step, rows, np.zeros(rows.shape[1]), "logit")
         linear = LinearScores.from_coefficients(rows, problem.coef, problem.intercept)
         require_finite(linear.scores, last_step, rows)
         _check_predictions(last_step, X_encoded, problem.classes, linear.scores)
-        return cls(X_encoded, rows, problem.classes, linear, perturbation)
+        names = getattr(last_step, "feature_names_in_", None)
+        adversary = make_adversary(norm, epsilon, categories, max_flips, rows, names)
+        return cls(X_encoded, rows, problem.classes, linear, adversary)
 
 
-def _perturbation_set(model, epsilon, norm):
-    """Create the set of allowed changes of the features of a model."""
+def _norm_and_epsilon(model, norm, epsilon):
+    """Take what the caller leaves open from the model."""
     if epsilon is None and not hasattr(model, "epsilon_"):
         raise ValueError(
             f"epsilon=None takes the epsilon_ of a model, and {type(model).__name__} has none. Pass"
@@ -350,9 +400,7 @@ def _perturbation_set(model, epsilon, norm):
     norm = getattr(model, "norm", "linf") if norm is None else norm
     if norm not in PERTURBATION_SETS:
         raise ValueError(f"norm={norm!r} is unknown. It must be one of {list(PERTURBATION_SETS)}.")
-    names = getattr(model, "feature_names_in_", None)
-    epsilon = model.epsilon_ if epsilon is None else epsilon
-    return perturbation_set(norm, resolve_epsilon(epsilon, model.coef_.shape[-1], names))
+    return norm, model.epsilon_ if epsilon is None else epsilon
 
 
 def _check_predictions(model, X, classes, scores):

@@ -29,6 +29,7 @@ from sklearn_advex._utils._sklearn_compat import (
 )
 from sklearn_advex._utils._tasks import fit_task
 from sklearn_advex.attribution import ExplainMixin
+from sklearn_advex.attribution._adversary import make_adversary
 from sklearn_advex.attribution._robustness import LinearScores
 from sklearn_advex.linear_model._problem_fit import (
     fit_all_features,
@@ -235,14 +236,15 @@ class BaseAdversarialLinearClassifier(
         return np.exp(self.predict_log_proba(X))
 
     @lazy_for_dask
-    def perturb(self, X, y, epsilon=None):
+    def perturb(self, X, y, epsilon=None, *, categories=None, max_flips=0):
         """The worst-case inputs: each row changed so that its true class loses the most.
 
         With two classes and ``norm="linf"`` that is ``x - y * epsilon * sign(w)`` for labels -1 and
         1 (eq. 5 of Chalasani et al., ICML 2020); the l2 adversary moves along ``epsilon**2 * w``,
         the l1 adversary changes only the feature with the largest ``epsilon * abs(w)``. With more
         classes it is the change that brings one rival class the furthest above (or the closest to)
-        the true one.
+        the true one. Of categories those are flipped that gain the adversary the most, each to the
+        value that does.
 
         Parameters
         ----------
@@ -253,6 +255,12 @@ class BaseAdversarialLinearClassifier(
         epsilon : float, array-like of shape (n_features,) or dict, default=None
             What the adversary may do, as in the constructor; None is what the model was trained
             against.
+        categories : list of array-like, default=None
+            Groups of one-hot columns, by position or by name, such as from
+            :func:`~sklearn_advex.one_hot_categories`. They change by flips only, whatever `epsilon`
+            is. None takes all columns as numbers, as training does.
+        max_flips : int, default=0
+            How many categories of a row may change to any other one.
 
         Returns
         -------
@@ -262,13 +270,16 @@ class BaseAdversarialLinearClassifier(
         Raises
         ------
         ValueError
-            If `y` holds a label that the model does not know, or `epsilon` does not fit.
+            If `y` holds a label that the model does not know, `epsilon` does not fit, categories
+            overlap or are not one-hot, or there are none to flip.
         """
-        rows, linear, perturbation = self._scores_and_set(X, epsilon)
-        labels = known_positions(y, self.classes_, rows)
-        return frame_like(X, linear.worst_rows(rows, labels, perturbation))
+        linear, adversary = self._scores_and_adversary(X, epsilon, categories, max_flips)
+        labels = known_positions(y, self.classes_, linear.rows)
+        return frame_like(X, linear.worst_rows(labels, adversary))
 
-    def adversarial_score(self, X, y, epsilon=None, sample_weight=None):
+    def adversarial_score(
+        self, X, y, epsilon=None, sample_weight=None, *, categories=None, max_flips=0
+    ):
         """Exact worst-case accuracy: the share of rows that no allowed change can make wrong.
 
         Parameters
@@ -282,28 +293,42 @@ class BaseAdversarialLinearClassifier(
             against. At 0 the result is the accuracy.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
+        categories : list of array-like, default=None
+            As for :meth:`perturb`.
+        max_flips : int, default=0
+            How many categories of a row may change to any other one.
 
         Returns
         -------
         float
             In [0, 1].
+
+        Raises
+        ------
+        ValueError
+            If `epsilon` does not fit, categories overlap or are not one-hot, or there are none to
+            flip.
         """
+        threat = {"epsilon": epsilon, "categories": categories, "max_flips": max_flips}
         if is_dask(X):
-            withstands = partial(_withstands, epsilon=epsilon)
-            return self._mean_over_blocks(withstands, X, y, sample_weight)
-        robust = self._robust_rows(X, y, epsilon)
+            return self._mean_over_blocks(partial(_withstands, threat), X, y, sample_weight)
+        robust = self._robust_rows(X, y, **threat)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, robust, ensure_non_negative=True)
         return float(accuracy_score(np.ones_like(robust), robust, sample_weight=sample_weight))
 
     @lazy_for_dask
-    def certified_radius(self, X):
+    def certified_radius(self, X, *, categories=None, max_flips=0):
         """How far every feature may change at once before the prediction can change.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows to certify.
+        categories : list of array-like, default=None
+            As for :meth:`perturb`. Only the other columns change by the radius.
+        max_flips : int, default=0
+            How many categories of a row may change to any other one beside.
 
         Returns
         -------
@@ -311,9 +336,10 @@ class BaseAdversarialLinearClassifier(
             The distance of each row from the decision boundary in the `norm`, over changes of all
             features, also those with ``epsilon_ == 0``. For two classes it is ``|<w, x> + b|``
             divided by the dual norm of w: ``||w||_1`` for "linf", ``||w||_2`` for "l2",
-            ``max(abs(w))`` for "l1". Infinity for a model without features.
+            ``max(abs(w))`` for "l1". 0 where flips alone alter the prediction, infinity where no
+            change does, such as for a model without features.
         """
-        _, linear, unit = self._scores_and_set(X, 1.0)
+        linear, unit = self._scores_and_adversary(X, 1.0, categories, max_flips)
         return linear.certified_radii(unit)
 
     def _validate(self, X, y, sample_weight, cv=None):
@@ -393,11 +419,11 @@ class BaseAdversarialLinearClassifier(
         self.n_iter_ = np.array([fit.solution.n_iter for fit in fits], dtype=np.int32)
         self.n_passes_ = data.n_passes
 
-    def _robust_rows(self, X, y, epsilon):
+    def _robust_rows(self, X, y, epsilon, categories, max_flips):
         """Return which rows no allowed change can make wrong."""
-        rows, linear, perturbation = self._scores_and_set(X, epsilon)
-        labels = label_positions(y, self.classes_, rows)
-        return linear.is_robust(labels, perturbation) & (labels >= 0)
+        linear, adversary = self._scores_and_adversary(X, epsilon, categories, max_flips)
+        labels = label_positions(y, self.classes_, linear.rows)
+        return linear.is_robust(labels, adversary) & (labels >= 0)
 
     def _mean_over_blocks(self, function, X, y, sample_weight):
         """Return the mean of ``function(self, X, y)`` over the rows of a Dask collection."""
@@ -412,12 +438,13 @@ class BaseAdversarialLinearClassifier(
         check_is_fitted(self)
         return as_floats(validate_data(self, X, reset=False, accept_sparse="csr", dtype=FLOATS))
 
-    def _scores_and_set(self, X, epsilon):
-        """Validate rows; return them, their `LinearScores` and the perturbation set."""
+    def _scores_and_adversary(self, X, epsilon, categories, max_flips):
+        """Validate rows and what may change in them; return `LinearScores` and the `Adversary`."""
         X = self._rows(X)
-        epsilon = self.epsilon_ if epsilon is None else self._resolve_epsilon(epsilon)
-        linear = LinearScores.from_coefficients(X, self.coef_, self.intercept_)
-        return X, linear, perturbation_set(self.norm, epsilon)
+        epsilon = self.epsilon_ if epsilon is None else epsilon
+        names = getattr(self, "feature_names_in_", None)
+        adversary = make_adversary(self.norm, epsilon, categories, max_flips, X, names)
+        return LinearScores.from_coefficients(X, self.coef_, self.intercept_), adversary
 
 
 def blas_threads(n_jobs, n_problems):
@@ -483,8 +510,8 @@ def _is_right(model, X, y):
     )
 
 
-def _withstands(model, X, y, epsilon):
-    return model._robust_rows(X, y, epsilon)
+def _withstands(threat, model, X, y):
+    return model._robust_rows(X, y, **threat)
 
 
 @contextmanager

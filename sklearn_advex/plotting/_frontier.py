@@ -10,6 +10,7 @@ from sklearn_advex._perturbation import perturbation_set, resolve_epsilon
 from sklearn_advex._utils._class_targets import known_positions
 from sklearn_advex._utils._containers import one_row_per_sample
 from sklearn_advex._utils._pipeline import transform_to_last_step
+from sklearn_advex.attribution._adversary import Adversary
 from sklearn_advex.attribution._ensembles import output_of_all_models
 from sklearn_advex.attribution._explain import ExplainOptions, attribute_columns
 from sklearn_advex.attribution._robustness import LinearScores, adversarial_accuracy
@@ -425,7 +426,7 @@ def _score_coefficients(path, X, y, epsilon):
     for coef, intercept in zip(path.coefs, path.intercepts, strict=True):
         worst_case = LinearScores.from_coefficients(X, coef, intercept)
         is_right = worst_case.scores.argmax(axis=1) == labels
-        is_robust = worst_case.is_robust(labels, perturbation)
+        is_robust = worst_case.is_robust(labels, Adversary(perturbation))
         scores.append((coef.any(axis=0).sum(), is_right.mean(), is_robust.mean()))
     return scores
 

@@ -9,7 +9,8 @@ import pytest
 from scipy.sparse import issparse
 
 from sklearn_advex import AdversarialLogisticRegression
-from tests.dask.conftest import as_array, as_frame, rows_of
+from tests.dask.conftest import as_array, as_csr, as_frame, rows_of
+from tests.one_hot import GROUPS, table
 
 METHODS = ["predict", "decision_function", "predict_proba", "predict_log_proba", "certified_radius"]
 
@@ -125,3 +126,21 @@ def test_one_parquet_data_set_is_attacked_and_scored_row_by_row(parquet):
     pd.testing.assert_frame_equal(found, model.perturb(known, frame["y"]))
     assert model.score(X, y) == pytest.approx(model.score(known, frame["y"]))
     assert isinstance(model.predict(X), dd.Series)
+
+
+def test_flips_of_categories_are_those_of_memory():
+    X, y = table(100)
+    model = AdversarialLogisticRegression(0.01).fit(X, y)
+    threat = {"epsilon": 0.1, "categories": GROUPS, "max_flips": 1}
+    rows, labels, _ = as_csr(X, y, np.ones(100), 7)
+    with dask.config.set(scheduler=no_scheduler):
+        lazy = model.perturb(rows, labels, **threat)
+    np.testing.assert_array_equal(values_of(lazy.compute()), model.perturb(X, y, **threat))
+    assert model.adversarial_score(rows, labels, **threat) == model.adversarial_score(
+        X, y, **threat
+    )
+    radii = model.certified_radius(rows, categories=GROUPS, max_flips=1).compute()
+    expected = model.certified_radius(X, categories=GROUPS, max_flips=1)
+    np.testing.assert_allclose(radii, expected, rtol=1e-5)
+    with pytest.raises(ValueError, match="must be one-hot"):
+        model.adversarial_score(2 * rows, labels, **threat)

@@ -1,7 +1,5 @@
 """Categories against brute force over all flips and over the vertices of mixtures."""
 
-import itertools
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,37 +10,12 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn_advex import AdversarialMLPClassifier, one_hot_categories
 from sklearn_advex.neural_network._bounds import input_box, steps_of, worst_case_logits
 from sklearn_advex.neural_network._categories import make_mixture
-
-GROUPS = [[0, 1, 2], [3, 4], [5, 6, 7, 8]]
-N_FEATURES = 11  # two numbers behind three categories
-
-
-def table(n_samples=200, seed=0, n_classes=2):
-    generator = np.random.default_rng(seed)
-    X = np.zeros((n_samples, N_FEATURES))
-    for group in GROUPS:
-        X[np.arange(n_samples), generator.choice(group, n_samples)] = 1.0
-    X[:, 9:] = generator.normal(size=(n_samples, 2))
-    score = X @ generator.normal(size=N_FEATURES) * 2 + 0.3 * generator.normal(size=n_samples)
-    return X.astype(np.float32), np.digitize(
-        score, np.quantile(score, np.arange(1, n_classes) / n_classes)
-    )
+from tests.one_hot import GROUPS, N_FEATURES, all_flips, table
 
 
 def mlp(sizes, **params):
     defaults = {"categories": GROUPS, "epsilon": 0.1, "max_epochs": 30, "random_state": 0}
     return AdversarialMLPClassifier(sizes, **(defaults | params))
-
-
-def all_flips(row, max_flips):
-    """Every row that differs in at most so many categories."""
-    for choice in itertools.product(*GROUPS):
-        other = row.copy()
-        for group, column in zip(GROUPS, choice, strict=True):
-            other[group] = 0.0
-            other[column] = 1.0
-        if sum(bool((other[g] != row[g]).any()) for g in GROUPS) <= max_flips:
-            yield other
 
 
 def is_robust_by_brute_force(model, X, y, max_flips, epsilon=0.0):
