@@ -2,8 +2,9 @@
 
 import numpy as np
 from sklearn.metrics import get_scorer
+from sklearn.utils import check_array
 
-from sklearn_advex._utils._containers import one_row_per_sample
+from sklearn_advex._utils._containers import one_row_per_sample, row_shape, values_of
 from sklearn_advex._utils._models import check_models, check_same_columns
 from sklearn_advex._utils._pipeline import (
     decides_by_threshold,
@@ -11,11 +12,13 @@ from sklearn_advex._utils._pipeline import (
     transform_to_last_step,
 )
 from sklearn_advex.attribution._explain import ExplainOptions, attribute_columns
+from sklearn_advex.attribution._options import is_background, resolve_baseline
 from sklearn_advex.attribution._robustness import adversarial_accuracy, is_linear
-from sklearn_advex.metrics import feature_value_impact, gini_index
+from sklearn_advex.metrics import feature_value_impact, gini_index, sufficiency
 from sklearn_advex.report._statistics import bootstrap_interval, n_features_for_share
 
 _SHARE = 0.9
+_TOP = 3
 _CONFIDENCE_LEVEL = 0.95
 _N_RESAMPLES = 1000
 
@@ -27,6 +30,7 @@ _DTYPES = {
     "gini_gain": "float64",
     "gini_gain_low": "float64",
     "gini_gain_high": "float64",
+    "sufficiency_3": "Float64",
     "n_nonzero": "Int64",
     "n_columns": "int64",
     "n_features_90": "int64",
@@ -89,13 +93,19 @@ def conciseness_report(
           negative if the model is the better one. "roc_auc_drop" and so on for another score.
         - adversarial_accuracy: share of the rows that are predicted right after the worst allowed
           change. Exact for linear models; for networks an upper bound, the accuracy under the
-          attack of their `adversarial_score`. `pandas.NA` for other models, and for models of
-          other libraries if `epsilon` is None; the column is of dtype Float64.
+          attack of their `adversarial_score`, whose lower bound is their `certified_score`.
+          `pandas.NA` for other models, and for models of other libraries if `epsilon` is None; the
+          column is of dtype Float64.
         - gini: mean Gini index of the attributions.
         - gini_gain: mean gain in the Gini index over the reference (dG in [1]_).
         - gini_gain_low, gini_gain_high: 95 % interval of `gini_gain`, by the percentile bootstrap
           over the rows of `X` (1000 resamples of the paired differences). It shows how the gain
           varies with the test rows, not with the training data.
+        - sufficiency_3: share of the rows whose prediction stays when the three features with the
+          largest attributions keep their values and all others have that of the baseline (the mean
+          of several), by :func:`sklearn_advex.metrics.sufficiency`, of the (encoded) columns that
+          the model itself sees. A high Gini index beside a low share is hollow. `pandas.NA` for
+          models that decide by a tuned threshold; the column is of dtype Float64.
         - n_nonzero: number of features with a non-zero coefficient in any class, of those that the
           model itself sees. `pandas.NA` for a model without `coef_`; the column is of dtype Int64.
         - n_columns: number of columns of `X` in use, those with a non-zero attribution in at least
@@ -209,15 +219,40 @@ def _describe_explanations(models, X, y, reference, options, random_state):
         if last_step_of(model) is not model:
             columns = _attributions(model, X, y, options)
         impact = feature_value_impact(columns)
+        singly = encoded[name]
+        if options.get("groups") is not None:
+            singly = _attributions(model, X, y, options | {"groups": None})
         rows[name] = {
             "gini": gini[name].mean(),
             "gini_gain": gain.mean(),
             "gini_gain_low": low,
             "gini_gain_high": high,
+            "sufficiency_3": _share_sufficient(model, X, singly, options.get("baseline", 0.0)),
             "n_columns": np.count_nonzero(impact),
             "n_features_90": n_features_for_share(impact, _SHARE),
         }
     return rows
+
+
+def _share_sufficient(model, X, attributions, baseline):
+    """Compute the share of the rows whose prediction the largest attributions alone give."""
+    import pandas as pd
+
+    if decides_by_threshold(model):
+        return pd.NA  # its prediction is not that of its last step
+    last_step, X_encoded = transform_to_last_step(model, X)
+    shape = row_shape(X_encoded)
+    if is_background(baseline, shape):
+        _, background = transform_to_last_step(model, baseline)
+        background = one_row_per_sample(values_of(background))
+        row = np.asarray(check_array(background, accept_sparse="csr").mean(axis=0)).ravel()
+    else:
+        row = resolve_baseline(baseline, last_step, shape).ravel()
+
+    def predict(rows):
+        return last_step.predict(rows.reshape(len(rows), *shape) if len(shape) > 1 else rows)
+
+    return sufficiency(predict, one_row_per_sample(X_encoded), attributions, _TOP, row)
 
 
 def _attributions(model, X, y, options):

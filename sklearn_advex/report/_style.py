@@ -16,6 +16,7 @@ _COLUMNS = {
     "adversarial_accuracy": ("Adversarial accuracy", _PERCENT, max),
     "gini": ("Gini", _NUMBER, max),
     "gini_gain": ("Gini gain (95\N{NO-BREAK SPACE}% interval)", _SIGNED, None),
+    "sufficiency_3": ("Top 3 suffice", _PERCENT, max),
     "n_nonzero": ("Non-zero coefficients", _COUNT, min),
     "n_columns": ("Columns in use", _COUNT, min),
     "n_features_90": ("Features for 90\N{NO-BREAK SPACE}%", _COUNT, min),
@@ -50,6 +51,7 @@ _TABLE = [
 _CAPTION = (
     "{score} drop: loss against the reference model. Gini: sparseness of the"
     " attributions of a prediction, from 0 to 1. Gini gain: its gain over the reference model."
+    " Top 3 suffice: share of the predictions that the three largest attributions alone give."
     " Features for 90 %: number of features that carry this share of all attribution. The best"
     " values are in bold."
 )

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_array
 from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import scale
@@ -34,6 +35,22 @@ def test_all_features_are_enough_and_inputs_stay():
     shares = [sufficiency(MODEL.predict, X, ATTRIBUTIONS, k) for k in (1, 3, 20)]
     assert shares[0] < shares[2]
     pd.testing.assert_frame_equal(X, before)
+
+
+@pytest.mark.parametrize("baseline", [0.0, 0.5])
+def test_sparse_rows_are_read_block_by_block(baseline, monkeypatch):
+    model = LogisticRegression(C=0.1).fit(X.to_numpy(), y)
+    expected = sufficiency(model.predict, X.to_numpy(), ATTRIBUTIONS, 3, baseline)
+    monkeypatch.setattr("sklearn_advex.metrics._sufficiency._BLOCK_SIZE", 3000)
+    sizes = []
+
+    def predict(rows):
+        sizes.append(rows.shape[0])
+        return model.predict(rows)
+
+    for attributions in (ATTRIBUTIONS, csr_array(ATTRIBUTIONS)):
+        assert sufficiency(predict, csr_array(X), attributions, 3, baseline) == expected
+    assert max(sizes) == 100
 
 
 def test_a_baseline_may_be_a_row():

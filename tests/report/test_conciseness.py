@@ -1,16 +1,19 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_array
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_breast_cancer
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import get_scorer, log_loss
+from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from torch.nn import Flatten, Linear, Sequential
 
-from sklearn_advex import AdversarialLogisticRegression, explain
-from sklearn_advex.metrics import gini_index
+from sklearn_advex import AdversarialLogisticRegression, AdversarialNetClassifier, explain
+from sklearn_advex.metrics import gini_index, sufficiency
 from sklearn_advex.model_selection import make_adversarial_accuracy_scorer
 from sklearn_advex.report import conciseness_report
 
@@ -22,6 +25,7 @@ COLUMNS = [
     "gini_gain",
     "gini_gain_low",
     "gini_gain_high",
+    "sufficiency_3",
     "n_nonzero",
     "n_columns",
     "n_features_90",
@@ -65,6 +69,7 @@ def test_every_column_by_its_definition(models, data):
     assert row["gini_gain_high"] - row["gini_gain_low"] == pytest.approx(
         2 * 1.96 * gain.std() / np.sqrt(len(X)), rel=0.1
     )
+    assert row["sufficiency_3"] == sufficiency(model.predict, scaled, A, k=3) < 1
     assert row["n_nonzero"] == np.count_nonzero(model.coef_) < 15
     shares = np.sort(np.abs(A).mean(axis=0) / np.abs(A).mean(axis=0).sum())[::-1].cumsum()
     count = int(row["n_features_90"])
@@ -91,6 +96,7 @@ def test_what_a_model_cannot_say_is_na(models, data):
     assert report.dtypes.astype(str).to_dict() == {
         **dict.fromkeys(COLUMNS, "float64"),
         "adversarial_accuracy": "Float64",
+        "sufficiency_3": "Float64",
         "n_nonzero": "Int64",
         "n_columns": "int64",
         "n_features_90": "int64",
@@ -184,7 +190,10 @@ def test_gini_of_encoded_columns_counts_of_original_ones():
     assert row["n_features_90"] == 1
     assert row["n_nonzero"] == 8
     assert row["n_columns"] == 2
+    of_encoded = sufficiency(models["n"][-1].predict, models["n"][0].transform(X), encoded, k=3)
+    assert row["sufficiency_3"] == of_encoded
     original = conciseness_report(models, X, y, groups="auto").iloc[0]
+    assert original["sufficiency_3"] == of_encoded
     assert original["gini"] == pytest.approx(gini_index(explain(models["n"], X)).mean())
     finest = conciseness_report(models, X, y, groups=None).iloc[0]
     assert finest["gini"] == row["gini"]
@@ -195,6 +204,41 @@ def test_gini_of_encoded_columns_counts_of_original_ones():
     with pytest.raises(ValueError, match="'few' sees 1 columns and the reference 'n' 8"):
         conciseness_report(models, X, y)
     assert len(conciseness_report(models, X, y, groups="auto")) == 2
+
+
+@pytest.mark.parametrize("baseline", ["mean", 0.5, "row", "background"])
+def test_sufficiency_is_against_the_baseline_of_the_attributions(models, data, baseline):
+    X, y = data
+    scaler, model = models["a"]
+    scaled = scaler.transform(X)
+    passed, row = {
+        "mean": ("mean", model.feature_means_),
+        0.5: (0.5, 0.5),
+        "row": (scaled[0], scaled[0]),
+        "background": (X[:9], scaled[:9].mean(axis=0)),
+    }[baseline]
+    options = {"methods": "shap", "baseline": passed}
+    found = conciseness_report({"a": models["a"]}, X, y, **options)["sufficiency_3"].item()
+    A = explain(models["a"], X, method="shap", baseline=passed)
+    assert found == sufficiency(model.predict, scaled, A, k=3, baseline=row)
+
+
+def test_sufficiency_of_sparse_rows_images_and_thresholds(data):
+    X, y = data[0].to_numpy()[:, :20] / data[0].to_numpy()[:, :20].max(axis=0), data[1]
+    dense, sparse = (
+        conciseness_report({"a": AdversarialLogisticRegression(0.01).fit(rows, y)}, rows, y)
+        for rows in (X, csr_array(X))
+    )
+    assert dense["sufficiency_3"].item() == sparse["sufficiency_3"].item() < 1
+    images = X.reshape(-1, 1, 4, 5)
+    flatten = Sequential(Flatten(), Linear(20, 2))
+    network = AdversarialNetClassifier(flatten, training=None, clip=None, max_epochs=2)
+    network.fit(images, y)
+    found = conciseness_report({"net": network}, images, y)["sufficiency_3"].item()
+    A = explain(network, images).reshape(-1, 20)
+    assert found == sufficiency(lambda rows: network.predict(rows.reshape(-1, 1, 4, 5)), X, A)
+    tuned = FixedThresholdClassifier(LogisticRegression().fit(X, y), threshold=0.9).fit(X, y)
+    assert conciseness_report({"tuned": tuned}, X, y)["sufficiency_3"].item() is pd.NA
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ def report():
             "gini_gain": [0.0, 0.2004, -0.1],
             "gini_gain_low": [0.0, 0.19, -0.2],
             "gini_gain_high": [0.0, 0.21, 0.05],
+            "sufficiency_3": pd.array([0.5, 0.75, 0.625], dtype="Float64"),
             "n_nonzero": pd.array([30, 8, pd.NA], dtype="Int64"),
             "n_columns": [4, 3, 5],
             "n_features_90": [20, 5, 7],
@@ -67,16 +68,18 @@ def test_numbers_as_people_read_them(report):
         "Adversarial accuracy",
         "Gini",
         "Gini gain (95\xa0% interval)",
+        "Top 3 suffice",
         "Non-zero coefficients",
         "Columns in use",
         "Features for 90\xa0%",
     ]
     zero = "+0.000 [0.000, 0.000]"
     missing, gain = "\N{EN DASH}", "\N{MINUS SIGN}0.100 [\N{MINUS SIGN}0.200, 0.050]"
+    better = "+0.200 [0.190, 0.210]"
     assert rows == [
-        ["n", "ig", "95.0%", "0.0%", "50.0%", "0.500", zero, "30", "4", "20"],
-        ["a < b & c", "ig", "94.0%", "1.0%", "75.0%", "0.700", "+0.200 [0.190, 0.210]", *"835"],
-        ["other", "ig", "95.0%", "0.0%", missing, "0.700", gain, missing, "5", "7"],
+        ["n", "ig", "95.0%", "0.0%", "50.0%", "0.500", zero, "50.0%", "30", "4", "20"],
+        ["a < b & c", "ig", "94.0%", "1.0%", "75.0%", "0.700", better, "75.0%", *"835"],
+        ["other", "ig", "95.0%", "0.0%", missing, "0.700", gain, "62.5%", missing, "5", "7"],
     ]
 
 
@@ -90,6 +93,7 @@ def test_best_values_are_marked_also_if_they_only_look_equal(report):
         (2, "Adversarial accuracy"),
         (2, "Gini"),
         (3, "Gini"),
+        (2, "Top 3 suffice"),
         (2, "Non-zero coefficients"),
         (2, "Columns in use"),
         (2, "Features for 90"),
