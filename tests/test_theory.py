@@ -75,9 +75,9 @@ def test_theorem_5_1(seed):
     worst_rows = model.perturb(X, labels, epsilon=epsilon)
     adversarial = -model.predict_log_proba(worst_rows)[np.arange(30), labels]
     np.testing.assert_allclose(augmented, adversarial, rtol=1e-10)
-    change, exact = attribution_stability(model, X, labels, epsilon=epsilon)
+    change, exact, upper_bound = attribution_stability(model, X, labels, epsilon=epsilon)
     natural = -model.predict_log_proba(X)[np.arange(30), labels]
-    assert exact
+    assert exact and upper_bound is change
     np.testing.assert_allclose(natural + change, augmented, rtol=1e-10)
 
 

@@ -17,6 +17,7 @@ from sklearn_advex.attribution._explain import (
     choose_backend,
     predicted_by_threshold,
 )
+from sklearn_advex.attribution._options import is_background, resolve_baseline, resolve_target
 from sklearn_advex.metrics import attribution_change
 
 
@@ -30,10 +31,14 @@ class Stability(NamedTuple):
     exact : bool
         Whether it follows from a formula. Otherwise it is the largest change that a search found,
         a lower bound.
+    upper_bound : ndarray of shape (n_samples,) or None
+        What no allowed change exceeds: `change` itself where that is exact, else by intervals of
+        the gradient, which may be far above the truth. None where there is no such bound.
     """
 
     change: np.ndarray
     exact: bool
+    upper_bound: np.ndarray | None
 
 
 def attribution_stability(
@@ -61,7 +66,10 @@ def attribution_stability(
     - for the other outputs, as in equation 15, :math:`\max_{x' \in N(x)} \|A(x') - A(x)\|_1`, with
       a fixed baseline. For the "logit" of a linear classifier that is exactly
       :math:`\sum_j \epsilon_j |w_j|`. For its "probability" and for networks there is no formula,
-      and N(x) is searched, which takes as many explanations of a row as it has rounds.
+      and N(x) is searched, which takes as many explanations of a row as it has rounds. What the
+      search finds is a lower bound. For the methods "ig", "saliency" and "input_x_gradient" of this
+      package's networks there is an upper bound beside it: intervals of the input's gradient over
+      N(x), or over `n_steps` segments of the paths from the baseline to N(x).
 
     Parameters
     ----------
@@ -94,8 +102,10 @@ def attribution_stability(
     Returns
     -------
     stability : Stability
-        A named tuple: `change`, an ndarray of shape (n_samples,) in units of the output, and
-        `exact`, whether that is a formula's result or a lower bound found by search.
+        A named tuple: `change`, an ndarray of shape (n_samples,) in units of the output; `exact`,
+        whether that is a formula's result or a lower bound found by search; `upper_bound`, what no
+        allowed change exceeds (for the network in exact arithmetic), or None. Max-pools and some
+        activations (Hardtanh, ReLU6, SELU) have no bounds of their gradients.
 
     Raises
     ------
@@ -142,7 +152,7 @@ def attribution_stability(
             last_step, X_encoded, y, output=output, target=target, epsilon=epsilon
         )
         if change is not None:
-            return Stability(change, True)
+            return Stability(change, True, change)
     if output == "loss":
         raise ValueError(
             "output='loss' compares a row with its own changes, for which"
@@ -158,20 +168,49 @@ def attribution_stability(
         attribution = attribute_encoded(model, last_step, named, y, options)
         return attribution._replace(values=one_row_per_sample(attribution.values))
 
-    return _found_by_search(attribute, one_row_per_sample(rows), epsilon, n_iter, random_state)
+    attributions = _checked(attribute, one_row_per_sample(rows))
+    generator = check_random_state(random_state)
+    change = _search(
+        lambda X: attribute(X).values,
+        one_row_per_sample(rows),
+        attributions,
+        epsilon,
+        n_iter,
+        generator,
+    )
+    bound = _upper_bound(last_step, X_encoded, y, options, epsilon, attributions)
+    return Stability(change, False, bound)
 
 
-def _found_by_search(attribute, rows, epsilon, n_iter, random_state):
-    """Check the attributions of the rows, and search for changes that move them."""
+def _checked(attribute, rows):
+    """Attribute the rows as they are, and warn if the attributions are not complete."""
     attribution = attribute(rows)
     if not attribution.is_exact:
         check_completeness(attribution)
-    generator = check_random_state(random_state)
-    change = _search(lambda X: attribute(X).values, rows, epsilon, n_iter, generator)
-    return Stability(change, False)
+    return attribution.values
 
 
-def _search(attribute, X, epsilon, n_iter, generator):
+def _upper_bound(model, X, y, options, epsilon, attributions):
+    """Bound the change of the attributions by what a model says of their range, if it does."""
+    shape = row_shape(X)
+    if not hasattr(model, "_attribution_bounds") or is_background(options.baseline, shape):
+        return None
+    ends = model._attribution_bounds(
+        X,
+        resolve_target(options.target, model.classes_, X, y),
+        method=options.method,
+        output=options.output,
+        epsilon=epsilon,
+        baseline=resolve_baseline(options.baseline, model, shape).ravel(),
+        n_steps=options.n_steps,
+    )
+    if ends is None:
+        return None
+    low, high = ends
+    return np.maximum(high - attributions, attributions - low).sum(axis=1)
+
+
+def _search(attribute, X, A, epsilon, n_iter, generator):
     """Search each row's box at random, and keep steps that change the attributions more.
 
     Parameters
@@ -179,6 +218,8 @@ def _search(attribute, X, epsilon, n_iter, generator):
     attribute : callable
         From rows to their attributions.
     X : ndarray of shape (n_samples, n_features)
+    A : ndarray of shape (n_samples, n_features)
+        Attributions of `X`.
     epsilon : ndarray of shape (n_features,)
     n_iter : int
     generator : RandomState
@@ -187,7 +228,6 @@ def _search(attribute, X, epsilon, n_iter, generator):
     -------
     change : ndarray of shape (n_samples,)
     """
-    A = attribute(X)
 
     def change_at(place):
         return attribution_change(A, attribute(X + place * epsilon))

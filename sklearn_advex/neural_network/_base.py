@@ -29,6 +29,7 @@ from sklearn_advex.neural_network._attack import (
     pgd_step_size,
     strongest_attack,
 )
+from sklearn_advex.neural_network._attribution_bounds import AttributionBoundsMixin
 from sklearn_advex.neural_network._bounds import check_bounded
 from sklearn_advex.neural_network._certify import CertifyMixin
 from sklearn_advex.neural_network._checkpoint import find_run, resume_run
@@ -55,7 +56,13 @@ _LATER_CLASSES = "Pass all classes to the first partial_fit as its parameter cla
 
 
 class BaseAdversarialNetClassifier(
-    CertifyMixin, PersistenceMixin, ExplainMixin, NestedParamsMixin, ClassifierMixin, BaseEstimator
+    AttributionBoundsMixin,
+    CertifyMixin,
+    PersistenceMixin,
+    ExplainMixin,
+    NestedParamsMixin,
+    ClassifierMixin,
+    BaseEstimator,
 ):
     """What adversarially trained networks share whatever their module and their inputs.
 

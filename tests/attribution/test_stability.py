@@ -38,7 +38,7 @@ def small_problem(seed, n_classes=2, n_features=6):
 def test_loss_is_the_worst_of_all_corners(seed, n_classes):
     X, y, model, rng = small_problem(seed, n_classes)
     epsilon = rng.uniform(size=6) * (rng.random(6) < 0.8)
-    change, exact = attribution_stability(model, X, y, epsilon=epsilon)
+    change, exact, _ = attribution_stability(model, X, y, epsilon=epsilon)
     assert exact
     found = np.zeros(len(X))
     inside = rng.uniform(-1, 1, size=(50, 6)) * epsilon
@@ -56,7 +56,7 @@ def test_logit_is_the_worst_of_all_corners(n_classes, method, target):
     X, y, model, _ = small_problem(0, n_classes)
     epsilon = np.linspace(0, 0.3, 6)
     options = {"output": "logit", "method": method, "baseline": 0.3}
-    change, exact = attribution_stability(model, X, y, epsilon=epsilon, target=target, **options)
+    change, exact, _ = attribution_stability(model, X, y, epsilon=epsilon, target=target, **options)
     assert exact
     fixed = {"predicted": model.predict(X), "true": y, 0: np.zeros_like(y)}[target]
     A = explain(model, X, fixed, target="true", **options)
@@ -75,7 +75,7 @@ def test_search_finds_the_worst_corner(n_classes, method, seed):
     epsilon = 0.5 * rng.uniform(size=6)
     baseline = X[:4] if method == "shap" else 0.2
     options = {"output": "probability", "method": method, "baseline": baseline}
-    change, exact = attribution_stability(model, X, y, epsilon=epsilon, **options)
+    change, exact, _ = attribution_stability(model, X, y, epsilon=epsilon, **options)
     assert not exact
     A = explain(model, X, y, target="true", **options)
     inside = rng.uniform(-1, 1, size=(200, 6)) * epsilon
@@ -168,10 +168,12 @@ def test_softmax():
     model = LogisticRegression(max_iter=1000).fit(X, y)
     with pytest.raises(ValueError, match="output='loss' has no formula for LogisticRegression"):
         attribution_stability(model, X, y, epsilon=0.1)
-    change, exact = attribution_stability(model, X, y, epsilon=0.1, output="logit")
+    change, exact, _ = attribution_stability(model, X, y, epsilon=0.1, output="logit")
     assert exact
     np.testing.assert_allclose(change, 0.1 * np.abs(model.coef_).sum(axis=1)[y])
-    change, exact = attribution_stability(model, X, y, epsilon=0.1, output="probability", n_iter=5)
+    change, exact, _ = attribution_stability(
+        model, X, y, epsilon=0.1, output="probability", n_iter=5
+    )
     assert not exact
     assert (change > 0).all()
 

@@ -1,11 +1,13 @@
 """What each kind of layer does to a box, to a linear lower bound, and to errors of rounding.
 
-A rule knows no more than its layer. Three things are asked of it:
+A rule knows no more than its layer. Three things are asked of it, and of some a fourth:
 
 - `interval`: the smallest box around the layer's outputs for inputs in a box.
 - `backward`: a linear function of the layer's outputs, bounded from below by a linear function of
   its inputs (CROWN: Zhang et al., NeurIPS 2018, https://arxiv.org/abs/1811.00866).
 - `rounding`: how far the layer's outputs are from exact where computed in float32.
+- `gradient`: the box of gradients with respect to the inputs, for inputs in a box and gradients
+  with respect to the outputs in another, of layers that say so by `bounds_gradients`.
 """
 
 from abc import ABC, abstractmethod
@@ -57,6 +59,27 @@ class Rule(ABC):
     def rounding(self, layer, box, error):
         """Bound the rounding errors of the outputs by those of the inputs, a Tensor."""
 
+    def bounds_gradients(self, layer):
+        """Whether there is a `gradient` of a layer with its options, a bool."""
+        return False
+
+    def gradient(self, layer, box, gradients):
+        """Bound gradients with respect to the inputs.
+
+        Parameters
+        ----------
+        layer : torch.nn.Module
+        box : Box
+            Of inputs.
+        gradients : Box
+            With respect to the outputs.
+
+        Returns
+        -------
+        Box
+        """
+        raise NotImplementedError(f"{type(layer).__name__} has no bounds of its gradient.")
+
 
 class Affine(Rule):
     """An affine layer, given by itself and its matrix of absolute values.
@@ -88,12 +111,19 @@ class Affine(Rule):
     def backward(self, layer, box, A):
         """Apply the transposed layer; see :class:`Rule`."""
         functions = A.flatten(0, 1)
-        with torch.enable_grad():
-            zeros = functions.new_zeros(len(functions), *box.low.shape[1:], requires_grad=True)
-            outputs = self.apply(layer, zeros)
-            (gradient,) = torch.autograd.grad(outputs, zeros, functions)
-        constant = (functions * outputs.detach()).flatten(1).sum(dim=1)
+        gradient, outputs = _transposed(self.apply, layer, box, functions)
+        constant = (functions * outputs).flatten(1).sum(dim=1)
         return gradient.unflatten(0, A.shape[:2]), constant.unflatten(0, A.shape[:2])
+
+    def bounds_gradients(self, layer):
+        """Every affine layer has them; see :class:`Rule`."""
+        return True
+
+    def gradient(self, layer, box, gradients):
+        """Apply the transposed layer to center and radius; see :class:`Rule`."""
+        center, _ = _transposed(self.apply, layer, box, gradients.center)
+        radius, _ = _transposed(self.apply_abs, layer, box, gradients.radius)
+        return Box.around(center, radius)
 
     def rounding(self, layer, box, error):
         """Propagate errors and add those of the layer's own sums; see :class:`Rule`."""
@@ -127,17 +157,29 @@ class Reshape(Rule):
         """Move the errors; see :class:`Rule`."""
         return self.apply(layer, error)
 
+    def bounds_gradients(self, layer):
+        """Moved numbers have moved gradients; see :class:`Rule`."""
+        return True
+
+    def gradient(self, layer, box, gradients):
+        """Move both ends back; see :class:`Rule`."""
+        return Box(*(end.reshape(len(end), *box.low.shape[1:]) for end in gradients.ends))
+
 
 class Increasing(Rule):
     """An increasing activation with Lipschitz constant `lipschitz(layer)`.
 
     Linear bounds have the smaller one of the slopes at both ends of the interval (Singh et al.,
     POPL 2019): less than all slopes between them if the slope has no local minimum, which is so for
-    all activations in the table below.
+    all activations in the table below. Those whose slope is monotone, or largest at 0, have
+    bounds of their gradients (`has_slope_bounds`).
     """
 
-    def __init__(self, lipschitz=lambda layer: 1.0, supports=lambda layer: True):
+    def __init__(
+        self, lipschitz=lambda layer: 1.0, supports=lambda layer: True, has_slope_bounds=False
+    ):
         self.lipschitz, self.is_increasing = lipschitz, supports
+        self.has_slope_bounds = has_slope_bounds
 
     def supports(self, layer):
         """Whether the layer's options leave it increasing; see :class:`Rule`."""
@@ -168,6 +210,24 @@ class Increasing(Rule):
         own = _ACTIVATION_ROUNDINGS * UNIT_ROUNDOFF * size
         return self.lipschitz(layer) * error + own
 
+    def bounds_gradients(self, layer):
+        """Whether the largest slope in an interval is known; see :class:`Rule`."""
+        return self.has_slope_bounds
+
+    def slopes(self, layer, box):
+        """The smallest and the largest slope in each interval, two Tensors."""
+        nearest_to_0 = torch.zeros_like(box.low).clamp(box.low, box.high)
+        low, high, inner = (
+            _derivative(layer, points)[1] for points in (box.low, box.high, nearest_to_0)
+        )
+        return torch.minimum(low, high), torch.maximum(torch.maximum(low, high), inner)
+
+    def gradient(self, layer, box, gradients):
+        """Multiply by a slope between the smallest and the largest; see :class:`Rule`."""
+        least, most = self.slopes(layer, box)
+        low = torch.minimum(gradients.low * least, gradients.low * most)
+        return Box(low, torch.maximum(gradients.high * least, gradients.high * most))
+
 
 class Rectifier(Increasing):
     """ReLU or a leaky one: two lines that meet at 0."""
@@ -182,15 +242,26 @@ class Rectifier(Increasing):
         f_low, f_high = self.interval(layer, box).ends
         leak = getattr(layer, "negative_slope", 0.0)
         crosses = (low < 0) & (high > 0)
-        line = torch.where(low >= 0, 1.0, leak).to(low.dtype)
+        line = _choose(low >= 0, 1.0, leak, low)
         width = torch.where(crosses, high - low, 1.0)
         chord = torch.where(crosses, (f_high - f_low) / width, line)
-        below = torch.where(crosses, torch.where(high > -low, 1.0, leak), line)
+        below = torch.where(crosses, _choose(high > -low, 1.0, leak, low), line)
         return below, torch.zeros_like(below), chord, f_low - chord * low
 
     def rounding(self, layer, box, error):
-        """No output is further off than its input; see :class:`Rule`."""
-        return error
+        """No output is further off than its input, but for a product; see :class:`Rule`."""
+        leak = getattr(layer, "negative_slope", 0.0)
+        return error + 2 * UNIT_ROUNDOFF * leak * box.magnitude
+
+    def bounds_gradients(self, layer):
+        """There are two slopes; see :class:`Rule`."""
+        return True
+
+    def slopes(self, layer, box):
+        """The slopes on both sides of 0, as far as the interval has them; at 0 any between."""
+        leak = getattr(layer, "negative_slope", 0.0)
+        least = _choose(box.low > 0, 1.0, leak, box.low)
+        return least, _choose(box.high < 0, leak, 1.0, box.low)
 
 
 class MaxPool(Rule):
@@ -222,6 +293,15 @@ class MaxPool(Rule):
         return layer(error)
 
 
+def _transposed(apply, layer, box, functions):
+    """Coefficients of linear functions of a layer's inputs, and its outputs for zeros."""
+    with torch.enable_grad():
+        zeros = functions.new_zeros(len(functions), *box.low.shape[1:], requires_grad=True)
+        outputs = apply(layer, zeros)
+        (coefficients,) = torch.autograd.grad(outputs, zeros, functions)
+    return coefficients, outputs.detach()
+
+
 def _activate(layer, X):
     return layer(X.clone() if getattr(layer, "inplace", False) else X)
 
@@ -233,6 +313,12 @@ def _derivative(layer, X):
         values = _activate(layer, X)
         (slope,) = torch.autograd.grad(values.sum(), X)
     return values.detach(), slope
+
+
+def _choose(condition, one, other, like):
+    """Choose between two numbers, which `torch.where` alone would round to float32."""
+    one, other = (torch.tensor(number, dtype=like.dtype) for number in (one, other))
+    return torch.where(condition, one.to(like.device), other.to(like.device))
 
 
 def _rectify(layer, X):
@@ -315,13 +401,15 @@ RULES = {
     nn.Dropout2d: _KEEP,
     nn.ReLU: Rectifier(),
     nn.LeakyReLU: Rectifier(supports=lambda layer: 0 <= layer.negative_slope <= 1),
-    nn.ELU: Increasing(supports=lambda layer: 0 <= layer.alpha <= 1),
+    nn.ELU: Increasing(supports=lambda layer: 0 <= layer.alpha <= 1, has_slope_bounds=True),
     nn.SELU: Increasing(lipschitz=lambda layer: 1.7581),
-    nn.Sigmoid: Increasing(),
-    nn.Tanh: Increasing(),
-    nn.Softplus: Increasing(supports=lambda layer: layer.beta > 0 and layer.threshold >= 20),
-    nn.Softsign: Increasing(),
-    nn.LogSigmoid: Increasing(),
+    nn.Sigmoid: Increasing(has_slope_bounds=True),
+    nn.Tanh: Increasing(has_slope_bounds=True),
+    nn.Softplus: Increasing(
+        supports=lambda layer: layer.beta > 0 and layer.threshold >= 20, has_slope_bounds=True
+    ),
+    nn.Softsign: Increasing(has_slope_bounds=True),
+    nn.LogSigmoid: Increasing(has_slope_bounds=True),
     nn.Hardtanh: Increasing(),
     nn.ReLU6: Increasing(),
 }
