@@ -61,6 +61,11 @@ def as_unknown_lengths(X, y, weights, n_blocks):
     return tuple(column.to_dask_array() for column in as_frame(X, y, weights, n_blocks))
 
 
+def no_scheduler(*_, **__):
+    """A scheduler for what must be lazy."""
+    raise AssertionError("something was computed")
+
+
 CONTAINERS = {
     "array": as_array,
     "CSR": as_csr,

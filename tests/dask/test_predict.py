@@ -9,7 +9,7 @@ import pytest
 from scipy.sparse import issparse
 
 from sklearn_advex import AdversarialLogisticRegression
-from tests.dask.conftest import as_array, as_csr, as_frame, rows_of
+from tests.dask.conftest import as_array, as_csr, as_frame, no_scheduler, rows_of
 from tests.one_hot import GROUPS, table
 
 METHODS = ["predict", "decision_function", "predict_proba", "predict_log_proba", "certified_radius"]
@@ -54,10 +54,6 @@ def test_predictions_are_lazy_and_those_of_memory(fitted, container, method):
         assert lazy.dtype == expected.dtype
         assert lazy.ndim == expected.ndim
         assert np.array_equal(lazy.chunks[0], rows.chunks[0], equal_nan=True)
-
-
-def no_scheduler(*_, **__):
-    raise AssertionError("something was computed")
 
 
 def test_the_worst_rows_are_like_the_rows(fitted, container):

@@ -162,11 +162,12 @@ def _check_length(block, length, name):
 
 
 def _checked_classes(y):
-    is_missing = y != y
     if y.dtype == object:
         import pandas as pd  # such labels come from pandas, or as texts that dask needs it for
 
         is_missing = pd.isna(y)
+    else:
+        is_missing = y != y
     if np.any(is_missing):
         raise InvalidRows("Input y contains missing labels: leave out their rows.")
     if y.dtype.kind not in "biu":

@@ -10,6 +10,7 @@ from sklearn_advex._utils._class_targets import (
     check_classes,
     weight_of_totals,
 )
+from sklearn_advex._utils._containers import refuse_dates
 from sklearn_advex._utils._dask import empty_rows, is_dask, is_dask_frame
 from sklearn_advex._utils._dask_blocks import RowBlocks, join_blocks
 from sklearn_advex.linear_model._dask._fold_scores import FoldScores, mean_of_ratios
@@ -228,12 +229,13 @@ class DaskTrainingData:
 
 def _checked_dtype(rows):
     """Return the dtype in which rows are computed, float32 if all of them are."""
+    refuse_dates(rows)
     dtypes = dict(rows.dtypes) if hasattr(rows, "dtypes") else {"X": rows.dtype}
     bad = [name for name, dtype in dtypes.items() if not _is_number(dtype)]
     if bad and hasattr(rows, "dtypes"):
         raise ValueError(
             f"X has columns that are not numbers: {bad[:5]}. Encode them first, for example with"
-            " dask.dataframe.get_dummies on categories."
+            " dask.dataframe.get_dummies on categories; astype(float) converts decimals."
         )
     if bad:
         raise ValueError(
