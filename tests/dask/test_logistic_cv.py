@@ -133,6 +133,14 @@ def test_columns_that_are_no_folds_are_refused(folds, message):
         AdversarialLogisticRegressionCV(cv=cv).fit(X, y)
 
 
+def test_folds_without_weight_are_refused():
+    X, y, _ = as_array(*rows_of(), 4)
+    folds = np.arange(300) % 3
+    cv = da.from_array(folds, chunks=(X.chunks[0],))
+    with pytest.raises(ValueError, match=r"sample_weight is 0 .* fold\(s\) \[1\] of cv"):
+        AdversarialLogisticRegressionCV(cv=cv).fit(X, y, (folds != 1).astype(float))
+
+
 def test_folds_of_dask_do_not_go_with_rows_in_memory():
     X, y, _ = rows_of()
     cv = dd.from_pandas(pd.Series(np.arange(300) % 3), npartitions=2)

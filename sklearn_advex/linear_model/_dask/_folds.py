@@ -108,7 +108,8 @@ def split(blocks, reader, sums, n_folds):
     Raises
     ------
     ValueError
-        If a class has fewer rows than there are folds, or the column of folds is not valid.
+        If a class has fewer rows than there are folds, the column of folds is not valid, or a fold
+        has rows without weight only.
     """
     (by_fold,) = blocks.compute(FoldSums(reader, n_folds))
     if isinstance(by_fold, InvalidRows):
@@ -120,6 +121,12 @@ def split(blocks, reader, sums, n_folds):
     else:
         numbers = range(n_folds)
         _check_every_class(by_fold, sums.classes, n_folds)
+    weightless = [number for number in numbers if not by_fold[number][1].any()]
+    if weightless:
+        raise ValueError(
+            f"sample_weight is 0 for all rows of the fold(s) {weightless} of cv, which then have no"
+            " score: leave such folds out, as -1 in cv."
+        )
     return [
         (
             TrainingRows(Fold(number, n_folds, False), _sums_without(by_fold, number, sums)),
