@@ -30,6 +30,9 @@ class Attribution(NamedTuple):
         Largest completeness error, relative to the attributions and outputs.
     advice : str
         Last sentence of the warning if the error is larger.
+    largest : float
+        Size beyond which a single attribution is no statement about the output any more; infinity
+        if there is none.
     """
 
     values: np.ndarray
@@ -37,6 +40,7 @@ class Attribution(NamedTuple):
     is_exact: bool
     tolerance: float = ROUNDING
     advice: str = "The model's outputs are not what its attributes promise."
+    largest: float = np.inf
 
 
 class Backend(NamedTuple):
@@ -83,3 +87,21 @@ def completeness(attribution):
     error = total - (F_x - F_baseline)
     scale = np.asarray(abs(values).sum(axis=1)).ravel() + np.abs(F_x) + np.abs(F_baseline)
     return error, ~(np.abs(error) <= attribution.tolerance * scale)  # NaN is broken
+
+
+def oversized(attribution):
+    """Find rows with attributions that are larger than the output can change by.
+
+    Parameters
+    ----------
+    attribution : Attribution
+
+    Returns
+    -------
+    size : float
+        The largest size of an attribution.
+    is_oversized : ndarray of bool of shape (n_samples,)
+        Whether a row has one beyond `attribution.largest`.
+    """
+    sizes = abs(one_row_per_sample(attribution.values)).max(axis=1)
+    return sizes.max(), sizes > attribution.largest * (1 + attribution.tolerance)

@@ -11,7 +11,7 @@ from sklearn_advex._utils._containers import frame_like, is_frame, is_sparse, ro
 from sklearn_advex._utils._counts import check_count
 from sklearn_advex._utils._dask import is_dask
 from sklearn_advex._utils._pipeline import decides_by_threshold, transform_to_last_step
-from sklearn_advex.attribution._backend import Backend, completeness
+from sklearn_advex.attribution._backend import Backend, completeness, oversized
 from sklearn_advex.attribution._ensembles import attribute_ensemble, members_of
 from sklearn_advex.attribution._groups import encoded_columns, resolve_groups, sum_columns
 from sklearn_advex.attribution._linear import (
@@ -86,10 +86,12 @@ def explain(
       all subsets of features.
     - ``method="deep_shap"``, DeepSHAP [3]_, is the same for linear classifiers. For networks it is
       the mean over background rows of DeepLIFT's rescale rule, by captum, with a rule for
-      max-pooling that also holds where windows overlap, and the logits' attributions times the
-      change of the output with the class's own logit, as the rescale rule has it. The non-linear
-      parts of the network must be the modules ReLU, LeakyReLU, ELU, Sigmoid, Tanh, Softplus or
-      MaxPool, each used once; what is neither one of these nor affine is refused by its name.
+      max-pooling that also holds where windows overlap. The contributions to the logits of all
+      classes are weighed by the mean slope of the output between the two rows' logits. For two
+      classes that is the rescale rule; for more it stays finite where the class's own logit hardly
+      moves, by which `shap` divides. The non-linear parts of the network must be the modules ReLU,
+      LeakyReLU, ELU, Sigmoid, Tanh, Softplus or MaxPool, each used once; what is neither one of
+      these nor affine is refused by its name.
     - ``method="saliency"``, :math:`|\partial_j F(x)|`, ``method="input_x_gradient"``,
       :math:`x_j \, \partial_j F(x)`, and ``method="occlusion"`` are for networks only, and do not
       sum to anything. "occlusion" is how much F falls when a part of the row is replaced by the
@@ -190,7 +192,9 @@ def explain(
     UserWarning
         If the attributions do not sum to the change of the output. Closed forms are only checked
         with ``return_completeness=True``. Networks are allowed errors of 1 % with "ig" and of 1e-4
-        with "deep_shap", relative to the sum of the sizes of the attributions and both outputs.
+        with "deep_shap", relative to the sum of the sizes of the attributions and both outputs. And
+        if "deep_shap" of a network's probability has an attribution above 2, where Shapley values
+        have 1 at most.
 
     See Also
     --------
@@ -348,7 +352,7 @@ def attribute_columns(model, X, y, options, return_completeness=False):
             " attributions sum to nothing. Use method='ig' or 'deep_shap'."
         )
     if return_completeness or not attribution.is_exact:
-        error = check_completeness(attribution)
+        error = check_attribution(attribution)
     if groups is not None:
         return Explanation(attribution.values, lambda: groups.names, X, attribution.outputs, error)
     rows = X_encoded if is_frame(X_encoded) else X
@@ -413,8 +417,8 @@ def predicted_by_threshold(model, X, y, options):
     return y, options
 
 
-def check_completeness(attribution):
-    """Return each row's completeness error, and warn if one exceeds the tolerance.
+def check_attribution(attribution):
+    """Return each row's completeness error, and warn if it or an attribution is too large.
 
     Parameters
     ----------
@@ -432,7 +436,21 @@ def check_completeness(attribution):
             UserWarning,
             stacklevel=4,
         )
+    if np.isfinite(attribution.largest):
+        _check_size(attribution)
     return error
+
+
+def _check_size(attribution):
+    largest, is_oversized = oversized(attribution)
+    if is_oversized.any():
+        warnings.warn(
+            f"{is_oversized.sum()} of {is_oversized.size} rows have attributions of up to"
+            f" {largest:.2g}, far more than the output can change by: they cancel each other."
+            " Choose a baseline closer to X, or explain output='logit'.",
+            UserWarning,
+            stacklevel=5,
+        )
 
 
 #: Attributes of wrappers that hold the fitted models inside, and how to take one of them.

@@ -13,7 +13,7 @@ from sklearn_advex._utils._pipeline import transform_to_last_step
 from sklearn_advex.attribution._explain import (
     ExplainOptions,
     attribute_encoded,
-    check_completeness,
+    check_attribution,
     choose_backend,
     predicted_by_threshold,
 )
@@ -186,7 +186,7 @@ def _checked(attribute, rows):
     """Attribute the rows as they are, and warn if the attributions are not complete."""
     attribution = attribute(rows)
     if not attribution.is_exact:
-        check_completeness(attribution)
+        check_attribution(attribution)
     return attribution.values
 
 

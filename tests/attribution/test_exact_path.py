@@ -29,6 +29,7 @@ MODULES = {
 def trained(name, n_classes=3):
     X, y = load_iris(return_X_y=True)
     X, y = scale(X).astype(np.float32), np.minimum(y, n_classes - 1)
+    torch.manual_seed(0)
     module = MODULES[name](4, n_classes)
     options = {"clip": None, "training": None, "lr": 0.03, "max_epochs": 30, "random_state": 0}
     return AdversarialNetClassifier(module, **options).fit(X, y), X, y

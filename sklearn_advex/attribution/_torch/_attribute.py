@@ -19,6 +19,9 @@ from sklearn_advex.attribution._torch._path_integral import integrate_gradients
 _IG_TOLERANCE = 1e-2
 _DEEP_SHAP_TOLERANCE = 1e-4
 
+# A Shapley value of a probability is 1 at most. If larger, contributions that cancel go unnoticed.
+_LARGEST_OF_PROBABILITY = 2.0
+
 # Occluded squares along the shorter side of an image. If larger, squares are smaller and slower.
 _SQUARES_PER_SIDE = 7
 
@@ -71,8 +74,14 @@ def attribute_network(model, X, y, *, method, output, target, baseline, n_steps,
     F_x = network.outputs_of(scores, output)[np.arange(len(scores)), positions]
     F_baseline = network.outputs_of(background_scores, output).mean(axis=0)[positions]
     tolerance, advice = _TOLERANCES[method]
+    is_bounded = method == "deep_shap" and output == "probability"
     return Attribution(
-        values, lambda: (F_x, F_baseline), False, tolerance, advice.format(n_steps=n_steps)
+        values,
+        lambda: (F_x, F_baseline),
+        is_exact=False,
+        tolerance=tolerance,
+        advice=advice.format(n_steps=n_steps),
+        largest=_LARGEST_OF_PROBABILITY if is_bounded else np.inf,
     )
 
 

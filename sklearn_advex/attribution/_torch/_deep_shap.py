@@ -4,8 +4,10 @@
   the second one has changed it (captum issue 1104). Here each of them works on a clone.
 - The rule of max-pooling takes the gradient of the batch's first row where a row and its baseline
   agree, and forgets all but one of the windows that share an entry. Here it is another one.
-- The rule of softmax takes a mean over the batch. Here logits are explained, and the change of the
-  probability with the class's own logit, which is the rescale rule of `shap`, multiplies them.
+- The rule of softmax takes a mean over the batch, and that of `shap` divides the change of the
+  probability by that of the class's own logit, which may be next to nothing while the probability
+  falls. Here the contributions to all logits are weighed by the mean slope of the output on the
+  line between both points, which never exceeds the largest slope and gives the same sums.
 - Functions that are called outside of modules, and modules without a rule, pass as if they were
   linear. Here they are found and refused.
 """
@@ -19,6 +21,7 @@ from sklearn.utils import gen_batches
 from torch import nn
 
 from sklearn_advex.attribution._torch._affine import check_affine_but_for
+from sklearn_advex.attribution._torch._mean_slopes import mean_slopes
 from sklearn_advex.attribution._torch._network import private_copy
 
 _ELEMENTWISE = (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.Sigmoid, nn.Tanh, nn.Softplus)
@@ -55,7 +58,7 @@ class DeepShap:
         self.background_scores = background_scores
         self.output = output
         self.batch_size = batch_size or network.rows_per_batch(copies=_COPIES)
-        self.deep_lift = DeepLift(_with_rules(network), eps=_SMALL)
+        self.deep_lift = DeepLift(_WeightedScores(_with_rules(network)), eps=_SMALL)
 
     def attribute(self, scores, positions):
         """Attribute all rows of the network.
@@ -76,43 +79,44 @@ class DeepShap:
         for rows in gen_batches(len(values), rows_per_batch):
             for background in gen_batches(len(self.background), background_per_batch):
                 slopes = self._slopes(scores[rows], positions[rows], background)
-                values[rows] += self._of_pairs(rows, positions[rows], background, slopes)
-        return values
+                values[rows] += self._of_pairs(rows, background, slopes)
+        return values / len(self.background)
 
-    def _of_pairs(self, rows, positions, background, slopes):
-        """Sum the attributions to logits, times slopes, over some background rows."""
+    def _of_pairs(self, rows, background, slopes):
+        """Sum the attributions to all logits, times slopes, over some background rows."""
         x = self.network.tensor(self.network.values[rows])
         u = self.network.tensor(self.background[background])
         n_rows, n_background = len(x), len(u)
-        target = torch.tensor(positions, device=x.device).repeat_interleave(n_background)
         x, u = x.repeat_interleave(n_background, dim=0).requires_grad_(), torch.cat([u] * n_rows)
         with warnings.catch_warnings():
             # captum announces its hooks in every call.
             warnings.filterwarnings("ignore", "Setting forward, backward hooks", UserWarning)
-            pairs = self.deep_lift.attribute(x, u, target=target).detach()
-        pairs = pairs.reshape(n_rows, n_background, -1)
-        total = torch.einsum("ijk,ij->ik", pairs, self.network.tensor(slopes))
+            pairs = self.deep_lift.attribute(x, u, additional_forward_args=(slopes.to(x),))
+        total = pairs.detach().reshape(n_rows, n_background, -1).sum(dim=1)
         return total.reshape(n_rows, *self.background.shape[1:]).cpu().numpy()
 
     def _slopes(self, scores, positions, background):
-        """Divide the change of the output by that of the class's score and the background size."""
-        rows = np.arange(len(scores))
-        outputs = self.network.outputs_of(scores, self.output)[rows, positions, np.newaxis]
-        scores = scores[rows, positions, np.newaxis]
+        """Compute the mean slopes of the output by all scores, pair after pair."""
         start_scores = self.background_scores[background]
-        start_outputs = self.network.outputs_of(start_scores, self.output)[:, positions].T
-        difference = scores - start_scores[:, positions].T
-        is_small = np.abs(difference) < _SMALL
-        quotient = (outputs - start_outputs) / np.where(is_small, 1.0, difference)
-        slopes = np.where(is_small, _derivative(outputs, self.output), quotient)
-        return slopes / len(self.background)
+        n_rows, n_background = len(scores), len(start_scores)
+        return mean_slopes(
+            torch.from_numpy(np.tile(start_scores, (n_rows, 1))),
+            torch.from_numpy(np.repeat(scores, n_background, axis=0)),
+            self.output,
+            self.network.scores.is_single,
+            torch.from_numpy(np.repeat(positions, n_background)),
+        )
 
 
-def _derivative(outputs, output):
-    """Differentiate a class's output with respect to its own score."""
-    if output == "logit":
-        return 1.0
-    return outputs * (1.0 - outputs) if output == "probability" else np.expm1(-outputs)
+class _WeightedScores(nn.Module):
+    """The sum of the scores of all classes with weights of each row's own."""
+
+    def __init__(self, scores):
+        super().__init__()
+        self.scores = scores
+
+    def forward(self, x, weights):
+        return (self.scores(x) * weights).sum(dim=1)
 
 
 def _with_rules(network):

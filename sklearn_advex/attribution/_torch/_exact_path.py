@@ -8,19 +8,15 @@ function of a number.
 
 import copy
 
-import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional
+
+from sklearn_advex.attribution._torch._mean_slopes import mean_slopes
 
 _RECTIFIERS = (nn.ReLU, nn.LeakyReLU)
 _AFFINE = (nn.Linear, nn.Flatten, nn.Dropout, nn.Identity, nn.BatchNorm1d)
 #: Networks with more units have so many kinks that a quadrature is the better way.
 _MAX_UNITS = 1024
-#: On a part of a piece no logit changes by more than that: 8 nodes integrate a softmax to 1e-12.
-_MAX_CHANGE = 2.0
-_MAX_PARTS = 64
-_N_NODES = 8
 #: Numbers of float64 that a batch may hold in one layer.
 _BATCH_NUMBERS = 2**22
 
@@ -81,13 +77,15 @@ def _integrate(scores, layers, output, x, baseline, target):
         inputs = scores.arrange(ends).unflatten(0, (2, len(x))).transpose(0, 1)
         places, outputs = _pieces(layers, inputs)
         logits = _all_scores(outputs, scores.is_single)
-    slopes = _mean_slopes(logits, output, scores.is_single, target)
+    starts, stops = logits[:, :-1].flatten(0, 1), logits[:, 1:].flatten(0, 1)
+    targets = target.repeat_interleave(places.shape[1] - 1)
+    slopes = mean_slopes(starts, stops, output, scores.is_single, targets)
     widths = places.diff(dim=1)
     middles = (places[:, 1:] + places[:, :-1]) / 2
     change = x - baseline
     shape = (*middles.shape, *[1] * (x.ndim - 1))
     probe = (baseline + middles.reshape(shape) * change[:, None]).flatten(0, 1).requires_grad_()
-    weighted = (scores(probe) * (slopes * widths[..., None]).flatten(0, 1)).sum()
+    weighted = (scores(probe) * slopes * widths.flatten()[:, None]).sum()
     (gradient,) = torch.autograd.grad(weighted, probe)
     return change * gradient.unflatten(0, middles.shape).sum(dim=1)
 
@@ -146,50 +144,6 @@ def _cut(places, values):
     share = ((finer - start) / width).clamp(0, 1)[..., None]
     index = left[..., None].expand(-1, -1, values.shape[2])
     return finer, torch.lerp(values.gather(1, index), values.gather(1, index + 1), share)
-
-
-def _mean_slopes(logits, output, is_single, target):
-    """Mean derivative of the output with respect to each logit over each piece.
-
-    Parameters
-    ----------
-    logits : Tensor of shape (n_samples, n_places, n_classes)
-        Linear between the places.
-    output, is_single, target
-        As for :class:`Output` and :func:`integrate_exactly`.
-
-    Returns
-    -------
-    Tensor of shape (n_samples, n_places - 1, n_classes)
-    """
-    start, change = logits[:, :-1], logits.diff(dim=1)
-    if output == "logit":
-        own = functional.one_hot(target, logits.shape[2]).to(logits)
-        return own[:, None].expand_as(change)
-    nodes, weights = _nodes(change)
-    total = torch.zeros_like(change)
-    own = target.reshape(-1, 1, 1).expand(-1, change.shape[1], 1)
-    for node, weight in zip(nodes, weights, strict=True):
-        point = (start + node * change).requires_grad_()
-        chosen = _output(point, output, is_single).gather(2, own)
-        total += weight * torch.autograd.grad(chosen.sum(), point)[0]
-    return total
-
-
-def _nodes(change):
-    """Gauss-Legendre nodes and weights on equal parts of [0, 1], as many as the change needs."""
-    steepest = float(change.abs().amax())
-    n_parts = int(np.clip(np.ceil(steepest / _MAX_CHANGE), 1, _MAX_PARTS))
-    nodes, weights = np.polynomial.legendre.leggauss(_N_NODES)
-    starts = np.arange(n_parts)[:, np.newaxis]
-    return ((starts + (nodes + 1) / 2) / n_parts).ravel(), np.tile(weights / 2 / n_parts, n_parts)
-
-
-def _output(scores, output, is_single):
-    if output == "probability":
-        return scores.sigmoid() if is_single else scores.softmax(dim=2)
-    log = functional.logsigmoid if is_single else (lambda z: functional.log_softmax(z, dim=2))
-    return -log(scores)
 
 
 def _all_scores(outputs, is_single):
