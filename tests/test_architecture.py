@@ -13,12 +13,12 @@ import sklearn_advex
 ROOT = Path(sklearn_advex.__file__).parent
 PACKAGE = "sklearn_advex"
 SHARED = "_utils"
-TORCH_SUBPACKAGES = {"_input_gradients", "neural_network"}
+TORCH_SUBPACKAGES = {"_networks", "neural_network"}
 TORCH_BACKEND = f"{PACKAGE}.attribution._torch"
 SKLEARN_COMPAT = f"{PACKAGE}._utils._sklearn_compat"
 
 LAYERS = (
-    {"_input_gradients", "_losses", "_perturbation", "metrics", SHARED},
+    {"_networks", "_losses", "_perturbation", "metrics", SHARED},
     {"attribution"},
     {"linear_model", "neural_network"},
     {"model_selection", "plotting", "report"},
@@ -39,7 +39,7 @@ def violation(importer, target, in_function):
         return layer_violation(part, part_of(target))
     is_torch_backend = f"{importer}.".startswith(f"{TORCH_BACKEND}.")
     if top == "torch" and part not in TORCH_SUBPACKAGES and not is_torch_backend:
-        return "torch belongs to _input_gradients, neural_network and attribution._torch"
+        return "torch belongs to _networks, neural_network and attribution._torch"
     if top == "skorch" and part != "neural_network":
         return "skorch belongs to neural_network"
     if top == "captum" and not is_torch_backend:

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_advex._input_gradients import input_gradient_network
+from sklearn_advex._networks import input_gradient_network
 from sklearn_advex._perturbation import resolve_epsilon
 from sklearn_advex._utils._class_targets import check_classes, known_positions, label_positions
 from sklearn_advex._utils._containers import frame_like, row_shape

@@ -10,7 +10,7 @@ import torch
 from skorch import NeuralNetClassifier
 from skorch.callbacks import EpochTimer, PassthroughScoring
 
-from sklearn_advex._input_gradients import input_gradient_network
+from sklearn_advex._networks import input_gradient_network
 from sklearn_advex.neural_network._attack import frozen
 from sklearn_advex.neural_network._cuda_graph import captured_attack
 from sklearn_advex.neural_network._modules import class_logits

@@ -10,7 +10,7 @@ from sklearn.utils import check_array, gen_batches
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from sklearn_advex._input_gradients import input_gradient_network
+from sklearn_advex._networks import input_gradient_network
 from sklearn_advex._utils._final_activation import final_activation
 from sklearn_advex._utils._sampling import evenly_spaced
 from sklearn_advex._utils._sklearn_compat import safe_indexing

@@ -7,7 +7,7 @@ from torch import nn
 from torch.func import functional_call
 from torch.nn import functional
 
-from sklearn_advex._input_gradients._pixel_convolution import PixelConvolution
+from sklearn_advex._networks._pixel_convolution import PixelConvolution
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from sklearn_advex._input_gradients import input_gradient_network
-from sklearn_advex._input_gradients._pixel_convolution import PixelConvolution
+from sklearn_advex._networks import input_gradient_network
+from sklearn_advex._networks._pixel_convolution import PixelConvolution
 from sklearn_advex.neural_network import ConvNet
 from sklearn_advex.neural_network._attack import frozen
 
