@@ -7,12 +7,16 @@ from torch import nn
 from torch.func import functional_call
 from torch.nn import functional
 
+from sklearn_advex._networks._layers import layers_of
 from sklearn_advex._networks._pixel_convolution import PixelConvolution
+from sklearn_advex._networks._trial import N_TRIED, Trial
 
-_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+#: Dense layers with fewer weights are faster by torch's own library than by oneDNN, up to four
+#: times; larger ones take about the same time on some processors, and half of it on others.
+_MIN_ONEDNN_WEIGHTS = 2**20
 
 
-def input_gradient_network(module, dtype=None):
+def arrange(module, dtype=None):
     """Arrange a network for many gradients with respect to its input while its weights stay.
 
     A plain :class:`torch.nn.Sequential` on the CPU becomes the same function, computed in another
@@ -21,8 +25,12 @@ def input_gradient_network(module, dtype=None):
     - weights are converted to `dtype` once rather than in every pass;
     - a ReLU in front of a max-pool goes behind it, where a quarter of the numbers is left;
     - the convolution of the pixels becomes a :class:`PixelConvolution`;
-    - dense layers in float32 are computed by oneDNN, which on some processors takes half the time
-      of the library that torch takes for them.
+    - large dense layers in float32 are computed by oneDNN, which on some processors takes half the
+      time of the library that torch takes for them.
+
+    The weights are those of the call; a module whose parts are hooked, replaced or compiled is
+    returned as it is. Others may still do what a layer's class does not say: see
+    :func:`input_gradient_network`.
 
     Parameters
     ----------
@@ -37,7 +45,7 @@ def input_gradient_network(module, dtype=None):
     callable
         From inputs to outputs, for the present values of the weights.
     """
-    layers = _plain_layers(module)
+    layers = layers_of(module)
     if layers is None or any(parameter.device.type != "cpu" for parameter in module.parameters()):
         return module
     steps = [_step(layer, dtype) for layer in _rectified_last(layers)]
@@ -46,17 +54,25 @@ def input_gradient_network(module, dtype=None):
     return lambda X: reduce(lambda outputs, step: step(outputs), steps, X)
 
 
-def _plain_layers(module):
-    """The layers of a (nested) nn.Sequential in their order; None for any other module."""
-    has_hooks = any(vars(part).get(hooks) for part in module.modules() for hooks in _HOOKS)
-    if has_hooks or not _is_sequence(module):
-        return None
-    nested = ([layer] if not _is_sequence(layer) else _plain_layers(layer) for layer in module)
-    return [layer for layers in nested for layer in layers]
+def input_gradient_network(module, X):
+    """Arrange a network as :func:`arrange` does, if that returns what the module returns.
 
+    Parameters
+    ----------
+    module : torch.nn.Module
+        In evaluation mode.
+    X : Tensor of shape (n_samples, ...)
+        Inputs; some of them are tried.
 
-def _is_sequence(module):
-    return type(module).forward is nn.Sequential.forward
+    Returns
+    -------
+    callable
+        The arranged network, or the module where it is no other or where both disagree.
+    """
+    network = arrange(module)
+    if network is module:
+        return module
+    return network if Trial(module, X[:N_TRIED]).agrees(network) else module
 
 
 def _rectified_last(layers):
@@ -77,9 +93,15 @@ def _step(layer, dtype):
     if dtype not in (None, layer.weight.dtype):
         weights = {name: weight.to(dtype) for name, weight in layer.named_parameters()}
         return partial(functional_call, layer, weights)
+    return partial(_dense_by_onednn, layer) if _suits_onednn(layer) else layer
+
+
+def _suits_onednn(layer):
+    is_large = layer.weight.numel() >= _MIN_ONEDNN_WEIGHTS
     is_dense = type(layer) is nn.Linear and layer.weight.dtype == torch.float32
-    by_onednn = is_dense and torch.backends.mkldnn.is_available()
-    return partial(_dense_by_onednn, layer) if by_onednn else layer
+    if not (is_large and is_dense and torch.backends.mkldnn.is_available()):
+        return False
+    return not torch.is_anomaly_enabled()  # it cannot look into tensors of oneDNN
 
 
 def _dense_by_onednn(layer, X):

@@ -1,6 +1,7 @@
 """What adversarially trained networks share: training, prediction and attack."""
 
 import warnings
+from contextlib import contextmanager
 from functools import partial
 from numbers import Integral, Real
 
@@ -11,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_advex._networks import input_gradient_network
+from sklearn_advex._networks import N_TRIED, input_gradient_network
 from sklearn_advex._perturbation import resolve_epsilon
 from sklearn_advex._utils._class_targets import check_classes, known_positions, label_positions
 from sklearn_advex._utils._containers import frame_like, row_shape
@@ -39,6 +40,7 @@ from sklearn_advex.neural_network._data import (
     labeled_rows,
     resolve_clip,
     share_of,
+    some_rows,
 )
 from sklearn_advex.neural_network._device import resolve_device, seeded
 from sklearn_advex.neural_network._modules import class_logits
@@ -128,14 +130,16 @@ class BaseAdversarialNetClassifier(
             file of another run.
         """
         is_continued = self.warm_start and hasattr(self, "net_")
-        rows = self._prepare(X, y, sample_weight, None, is_continued)
-        run, saved = (None, {}) if is_continued else find_run(self, rows)
-        if not is_continued:
-            self._initialize(saved.get("seed"))
-        schedule = Schedule(self.n_iter_, self.max_epochs)
-        if saved:
-            resume_run(self.net_, saved)
-        return self._train(rows, schedule.last_epoch - self.n_iter_, schedule, run)
+        with self._unchanged_if_it_fails():
+            rows = self._prepare(X, y, sample_weight, None, is_continued)
+            run, saved = (None, {}) if is_continued else find_run(self, rows)
+            if not is_continued:
+                self._initialize(some_rows(rows.X), saved.get("seed"))
+            schedule = Schedule(self.n_iter_, self.max_epochs)
+            if saved:
+                resume_run(self.net_, saved)
+            self._train(rows, schedule.last_epoch - self.n_iter_, schedule, run)
+        return self._warn_if_interrupted()
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
@@ -166,10 +170,12 @@ class BaseAdversarialNetClassifier(
             As for :meth:`fit`, and if `y` has a label that is none of the classes.
         """
         is_continued = hasattr(self, "net_")
-        rows = self._prepare(X, y, sample_weight, classes, is_continued)
-        if not is_continued:
-            self._initialize()
-        return self._train(rows, 1)
+        with self._unchanged_if_it_fails():
+            rows = self._prepare(X, y, sample_weight, classes, is_continued)
+            if not is_continued:
+                self._initialize(some_rows(rows.X))
+            self._train(rows, 1)
+        return self._warn_if_interrupted()
 
     def decision_function(self, X):
         """Logits of the classes.
@@ -324,7 +330,7 @@ class BaseAdversarialNetClassifier(
         return len(self.history_)
 
     def __sklearn_is_fitted__(self):
-        """Whether there is a trained module: a training that diverged leaves none."""
+        """Whether there is a trained module: a continued one that diverged leaves none."""
         return hasattr(self, "net_")
 
     def _check_inputs(self, X):
@@ -345,8 +351,6 @@ class BaseAdversarialNetClassifier(
 
     def _prepare(self, X, y, sample_weight, classes, is_continued):
         """Validate training data; a new model keeps classes, layout and feature means."""
-        if not is_continued:
-            vars(self).pop("net_", None)  # what an earlier fit learned does not go with new data
         rows, y = check_rows(self, X, reset=not is_continued, y=y)
         if is_continued:
             self._check_shape(X)
@@ -366,31 +370,52 @@ class BaseAdversarialNetClassifier(
         names = getattr(self, "feature_names_in_", None)
         return resolve_epsilon(epsilon, self.n_features_in_, names)
 
+    @contextmanager
+    def _unchanged_if_it_fails(self):
+        """Keep the fitted model where a new one cannot be had, as scikit-learn's estimators do."""
+        before = dict(vars(self))
+        try:
+            yield
+        except BaseException as error:
+            trained = vars(self).get("net_")
+            vars(self).clear()
+            vars(self).update(before)
+            if isinstance(error, DivergenceError) and trained is before.get("net_"):
+                vars(self).pop("net_", None)  # a continued training has spoiled it
+            raise
+
     @torch.inference_mode(False)
-    def _initialize(self, seed=None):
-        """Build a new module and optimizer, seeded by `random_state` or by a given seed."""
+    def _initialize(self, rows, seed=None):
+        """Build a new module and optimizer, seeded by `random_state` or by a given seed.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n_samples, n_features)
+            On which the module is tried.
+        seed : int, default=None
+        """
         if seed is None:
             seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self._seed = seed
         device = resolve_device(self.device)
+        inputs = self._layout.arrange(torch.tensor(rows, dtype=torch.float32)).contiguous()
         with seeded(seed):
-            self.net_ = build_net(self, device, self._layout.module_shape, self.classes_.size)
-        configure_net(self.net_, self)
+            self.net_ = build_net(self, device, inputs, self.classes_.size)
+            configure_net(self.net_, self, inputs.to(device))
 
     @torch.inference_mode(False)
     def _train(self, rows, n_epochs, schedule=None, run=None):
         net = self.net_
-        configure_net(net, self)
+        with seeded(self._seed):
+            configure_net(net, self, self._as_inputs(some_rows(rows.X)))
         net.robust_loss, net.schedule, net.run = self._robust_loss(), schedule, run
         data = training_data(rows, self._layout, self.device_, self._held_out_share(), self._seed)
         net.batch_size = self._rows_per_step(len(data.train.y))
-        try:
-            with seeded(self._seed):
-                net.partial_fit(data, epochs=n_epochs)
-        except DivergenceError:
-            del self.net_
-            raise
+        with seeded(self._seed):
+            net.partial_fit(data, epochs=n_epochs)
         self.module_.eval()
+
+    def _warn_if_interrupted(self):
         if self.net_.was_interrupted:
             warnings.warn(
                 f"Training was interrupted after {self.n_iter_} whole epochs of {self.max_epochs}."
@@ -467,7 +492,8 @@ class BaseAdversarialNetClassifier(
         )
         perturbed, is_robust = np.empty_like(rows), np.empty(len(rows), dtype=bool)
         with frozen(self.module_):
-            logits_of = partial(self._logits, network=input_gradient_network(self.module_))
+            network = input_gradient_network(self.module_, self._as_inputs(rows[:N_TRIED]))
+            logits_of = partial(self._logits, network=network)
             for block in gen_batches(len(rows), _BATCH_SIZE):
                 inputs, is_fooled = strongest_attack(
                     attack, logits_of, self._as_inputs(rows[block]), positions[block], restarts
@@ -478,12 +504,13 @@ class BaseAdversarialNetClassifier(
 
     def _predict_logits(self, rows):
         """Logits of all classes, an ndarray of float64 of shape (n_samples, n_classes)."""
-        with torch.inference_mode(), frozen(self.module_):
+        # Not in inference mode: what a module caches there could never be differentiated again.
+        with torch.inference_mode(False), torch.no_grad(), frozen(self.module_):
             blocks = [
-                self._logits(self._as_inputs(rows[block])).cpu().numpy()
+                self._logits(self._as_inputs(rows[block])).double().cpu().numpy()
                 for block in gen_batches(len(rows), _BATCH_SIZE)
             ]
-        return np.concatenate(blocks).astype(np.float64)
+        return np.concatenate(blocks)
 
     def _logits(self, inputs, network=None):
         return class_logits(

@@ -8,8 +8,10 @@ from scipy.sparse import issparse
 from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import validate_data
 
+from sklearn_advex._networks import N_TRIED
 from sklearn_advex._utils._class_targets import check_row_weights, weight_per_class
 from sklearn_advex._utils._containers import row_shape
+from sklearn_advex._utils._sampling import evenly_spaced
 
 
 class LabeledRows(NamedTuple):
@@ -106,6 +108,20 @@ def resolve_clip(clip, n_features):
     if not (low <= high).all():
         raise ValueError(f"clip must be (low, high) with low below high, got {clip!r:.100}.")
     return low, high
+
+
+def some_rows(rows):
+    """Choose rows to try a module on.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_samples, n_features)
+
+    Returns
+    -------
+    ndarray of shape (n_tried, n_features)
+    """
+    return rows[evenly_spaced(len(rows), N_TRIED)]
 
 
 def labeled_rows(rows, positions, classes, sample_weight, class_weight):

@@ -6,6 +6,8 @@ from threading import RLock
 import torch
 from torch import nn
 
+from sklearn_advex._networks import BFLOAT16_ROUNDING, Trial
+
 _RANDOM_STATE = RLock()
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
@@ -41,16 +43,19 @@ def resolve_device(device):
     return resolved
 
 
-def resolve_precision(precision, device, module):
+def resolve_precision(precision, device, module, inputs):
     """Choose the type that autocast computes with.
 
     Parameters
     ----------
     precision : {"auto", "float32", "bfloat16"}
         "auto" is "bfloat16" where the device multiplies such numbers in hardware and the module has
-        convolutions, which is where it pays.
+        convolutions, which is where it pays, and runs under autocast.
     device : torch.device
     module : torch.nn.Module
+        In evaluation mode.
+    inputs : Tensor of shape (n_samples, ...)
+        Some inputs of the module.
 
     Returns
     -------
@@ -60,7 +65,33 @@ def resolve_precision(precision, device, module):
     if precision != "auto":
         return precision
     pays = _has_convolutions(module) and _multiplies_bfloat16(device)
-    return "bfloat16" if pays else "float32"
+    return "bfloat16" if pays and _takes_bfloat16(module, inputs) else "float32"
+
+
+def store_channels_last(module, inputs):
+    """Store weights of convolutions with the channels last, unless the module minds.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+    inputs : Tensor of shape (n_samples, ...)
+        Some inputs of the module.
+    """
+    was_training = module.training
+    module.eval()
+    trial = Trial(module, inputs)
+    module.to(memory_format=torch.channels_last)
+    if not trial.agrees(module):
+        module.to(memory_format=torch.contiguous_format)
+    module.train(was_training)
+
+
+def _takes_bfloat16(module, inputs):
+    def autocast(X):
+        with torch.autocast(inputs.device.type, torch.bfloat16):
+            return module(X)
+
+    return Trial(module, inputs).agrees(autocast, BFLOAT16_ROUNDING)
 
 
 def _has_convolutions(module):

@@ -1,15 +1,15 @@
 """From what a user gives as `module` to a module that can be trained."""
 
-import copy
 import inspect
 
 import torch
 from torch import nn
 
+from sklearn_advex._networks import at_least_float32, copy_module
 from sklearn_advex._utils._final_activation import final_activation
 
 
-def build_module(module, params, row_shape, n_classes):
+def build_module(module, params, inputs, n_classes):
     """Make a new module that fits the data, and try it.
 
     Parameters
@@ -20,8 +20,8 @@ def build_module(module, params, row_shape, n_classes):
         training starts from.
     params : dict
         Arguments for the factory.
-    row_shape : tuple of int
-        Shape of one input.
+    inputs : Tensor of shape (n_samples, ...)
+        Some inputs, to try the module on.
     n_classes : int
 
     Returns
@@ -41,9 +41,9 @@ def build_module(module, params, row_shape, n_classes):
                 f"module is an instance, which module__{next(iter(params))} cannot change any more:"
                 " pass its class as module, or set what you want on the instance."
             )
-        built = copy.deepcopy(module)
+        built = copy_module(module)
     elif callable(module):
-        built = module(**_sizes(module, row_shape, n_classes) | params)
+        built = module(**_sizes(module, tuple(inputs.shape[1:]), n_classes) | params)
     else:
         built = module
     if not isinstance(built, nn.Module):
@@ -51,7 +51,7 @@ def build_module(module, params, row_shape, n_classes):
             "module must be a torch.nn.Module: its class, a function that returns one, or an"
             f" instance. Got {built!r:.80}."
         )
-    _try(built, row_shape, n_classes)
+    _try(built, inputs, n_classes)
     if not any(parameter.requires_grad for parameter in built.parameters()):
         raise ValueError(
             f"module={type(built).__name__} has no parameter that can be trained: each has"
@@ -61,7 +61,7 @@ def build_module(module, params, row_shape, n_classes):
 
 
 def class_logits(outputs):
-    """Logits of all classes, also for a module with one output for two classes.
+    """Logits of all classes, in float32 at least, also for a module with one output for two.
 
     Parameters
     ----------
@@ -72,6 +72,7 @@ def class_logits(outputs):
     -------
     Tensor of shape (n_samples, n_classes)
     """
+    outputs = at_least_float32(outputs)
     if outputs.shape[1] > 1:
         return outputs
     return torch.cat([torch.zeros_like(outputs), outputs], dim=1)
@@ -88,18 +89,17 @@ def _sizes(factory, row_shape, n_classes):
     return {name: size for name, size in sizes.items() if name in parameters}
 
 
-def _try(module, row_shape, n_classes):
+def _try(module, inputs, n_classes):
     """Raise a ValueError unless a module maps inputs to logits; the first pass of lazy layers."""
     name = type(module).__name__
     was_training = module.training
     try:
         with torch.enable_grad():  # so that `final_activation` can look back
-            zeros = torch.zeros(2, *row_shape, dtype=torch.float32, device=_device_of(module))
-            outputs = module.eval()(zeros)
+            outputs = module.eval()(inputs.to(_device_of(module), copy=True))
     except RuntimeError as error:
         raise ValueError(
-            f"module={name} does not take rows of shape {tuple(row_shape)}, the shape of one row of"
-            f" X: {error}"
+            f"module={name} does not take rows of shape {tuple(inputs.shape[1:])}, the shape of one"
+            f" row of X: {error}"
         ) from error
     finally:
         module.train(was_training)
@@ -108,7 +108,7 @@ def _try(module, row_shape, n_classes):
         got = tuple(outputs.shape) if isinstance(outputs, torch.Tensor) else type(outputs).__name__
         raise ValueError(
             f"module={name} must return logits of shape (n_samples, {n_classes}), one for each of"
-            f" the {n_classes} classes in y; for 2 rows it returned {got}."
+            f" the {n_classes} classes in y; for {len(inputs)} rows it returned {got}."
         )
     activation = final_activation(outputs)
     if activation is not None:

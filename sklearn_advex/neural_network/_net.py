@@ -10,7 +10,7 @@ import torch
 from skorch import NeuralNetClassifier
 from skorch.callbacks import EpochTimer, PassthroughScoring
 
-from sklearn_advex._networks import input_gradient_network
+from sklearn_advex._networks import BFLOAT16_ROUNDING, ROUNDING, Trial, arrange
 from sklearn_advex.neural_network._attack import frozen
 from sklearn_advex.neural_network._cuda_graph import captured_attack
 from sklearn_advex.neural_network._modules import class_logits
@@ -189,6 +189,8 @@ class AdversarialNet(NeuralNetClassifier):
 
     Attributes
     ----------
+    is_arranged : bool
+        Whether attacks may compute the module in a faster way.
     schedule : Schedule or None
         The epochs that `lr_factor` and `epsilon_warmup` refer to; None for full size throughout.
     callback_request : tuple (callbacks, is_verbose) or None
@@ -216,6 +218,7 @@ class AdversarialNet(NeuralNetClassifier):
         self.lr_factor = lr_factor
         self.autocast_dtype = autocast_dtype
         self.seed = seed
+        self.is_arranged = False
         self.schedule = None
         self.callback_request = None
 
@@ -408,6 +411,18 @@ class AdversarialNet(NeuralNetClassifier):
         logits = [*outcomes.values()][-1].logits.detach()
         return {"loss": loss, "y_pred": logits, "numbers": numbers}
 
+    def try_arrangement(self, inputs):
+        """Find out whether attacks may compute the module in a faster way.
+
+        Parameters
+        ----------
+        inputs : Tensor of shape (n_samples, ...)
+            Some inputs of the module, which is frozen.
+        """
+        arranged = partial(self.logits, network=arrange(self.module_, self.autocast_dtype))
+        tolerance = ROUNDING if self.autocast_dtype is None else BFLOAT16_ROUNDING
+        self.is_arranged = Trial(self.logits, inputs).agrees(arranged, tolerance)
+
     def frozen_logits(self):
         """From inputs to logits, faster in gradients with respect to inputs.
 
@@ -417,8 +432,9 @@ class AdversarialNet(NeuralNetClassifier):
         -------
         callable
         """
-        network = input_gradient_network(self.module_, self.autocast_dtype)
-        return partial(self.logits, network=network)
+        if not self.is_arranged:
+            return self.logits
+        return partial(self.logits, network=arrange(self.module_, self.autocast_dtype))
 
     def run_attack(self, attack, logits_of, X, y, scale):
         """Attack a batch in the way that is fastest on its device.
@@ -457,7 +473,7 @@ class AdversarialNet(NeuralNetClassifier):
         if self.autocast_dtype is None:
             return class_logits(network(X))
         with torch.autocast(torch.device(self.device).type, self.autocast_dtype):
-            return class_logits(network(X)).to(X.dtype)
+            return class_logits(network(X))
 
     def _record(self, part, step):
         """Keep the numbers of a batch, and raise if its loss is not finite."""

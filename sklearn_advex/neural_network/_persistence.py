@@ -107,7 +107,7 @@ class PersistenceMixin:
             if name in saved["fitted"]:
                 setattr(model, name, saved["fitted"][name])
         model._layout = RowLayout(**saved["layout"])
-        model._initialize(saved["seed"])
+        model._initialize(model.feature_means_[np.newaxis], saved["seed"])
         try:
             restore_net(model.net_, saved["net"])
         except RuntimeError as error:

@@ -1,12 +1,11 @@
 """From an estimator's parameters and data to a skorch net and what it trains on."""
 
-from functools import partial
-
 import torch
 from sklearn.model_selection import train_test_split
 from torch import nn
 
-from sklearn_advex.neural_network._device import resolve_precision
+from sklearn_advex.neural_network._attack import frozen
+from sklearn_advex.neural_network._device import resolve_precision, store_channels_last
 from sklearn_advex.neural_network._modules import build_module
 from sklearn_advex.neural_network._net import AdversarialNet, LabeledTensors, TrainingData
 from sklearn_advex.neural_network._schedules import LR_SCHEDULES
@@ -14,7 +13,7 @@ from sklearn_advex.neural_network._schedules import LR_SCHEDULES
 _ADAM_FORMS = {"fused", "foreach", "capturable", "differentiable"}
 
 
-def build_net(estimator, device, row_shape, n_classes):
+def build_net(estimator, device, inputs, n_classes):
     """Make an initialized net as the parameters of an estimator say.
 
     Parameters
@@ -22,8 +21,8 @@ def build_net(estimator, device, row_shape, n_classes):
     estimator : AdversarialNetClassifier
         With the attribute `_seed`.
     device : torch.device
-    row_shape : tuple of int
-        Shape of one input of the module.
+    inputs : Tensor of shape (n_samples, ...)
+        Some inputs of the module, on which it is tried.
     n_classes : int
 
     Returns
@@ -31,13 +30,7 @@ def build_net(estimator, device, row_shape, n_classes):
     AdversarialNet
     """
     net = AdversarialNet(
-        partial(
-            build_module,
-            estimator.module,
-            estimator._module_params(),
-            row_shape,
-            n_classes,
-        ),
+        build_module(estimator.module, estimator._module_params(), inputs, n_classes),
         criterion=nn.CrossEntropyLoss,
         optimizer=estimator.optimizer,
         lr=estimator.lr,
@@ -50,27 +43,32 @@ def build_net(estimator, device, row_shape, n_classes):
         **{f"optimizer__{k}": v for k, v in _optimizer_params(estimator, device).items()},
     )
     net.initialize()
+    net.module = estimator.module  # skorch maps module_ to other devices, but not this one
     # L-BFGS takes gradients for one flat vector, which those of channels-last weights are not.
-    if len(row_shape) == 3 and not isinstance(net.optimizer_, torch.optim.LBFGS):
-        net.module_.to(memory_format=torch.channels_last)
+    if inputs.ndim == 4 and not isinstance(net.optimizer_, torch.optim.LBFGS):
+        store_channels_last(net.module_, inputs.to(device))
     return net
 
 
-def configure_net(net, estimator):
+def configure_net(net, estimator, inputs):
     """Give a net the parameters of an estimator that can change between two trainings.
 
     Parameters
     ----------
     net : AdversarialNet
     estimator : AdversarialNetClassifier
+    inputs : Tensor of shape (n_samples, ...)
+        Some inputs of the module, on its device, on which faster ways are tried.
     """
     schedule = estimator.lr_schedule
     net.lr_factor = LR_SCHEDULES[schedule] if isinstance(schedule, str) else schedule
     net.epsilon_warmup = resolve_warmup(estimator.epsilon_warmup, estimator.training)
     net.alpha = estimator.alpha
     device = torch.device(net.device)
-    precision = resolve_precision(estimator.precision, device, net.module_)
-    net.autocast_dtype = torch.bfloat16 if precision == "bfloat16" else None
+    with frozen(net.module_):
+        precision = resolve_precision(estimator.precision, device, net.module_, inputs)
+        net.autocast_dtype = torch.bfloat16 if precision == "bfloat16" else None
+        net.try_arrangement(inputs)
     for group in net.optimizer_.param_groups:
         group["lr"] = group.pop("initial_lr", group["lr"])  # from before the schedule
     if net.lr != estimator.lr:

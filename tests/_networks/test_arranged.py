@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from sklearn_advex._networks import input_gradient_network
+from sklearn_advex._networks import _arranged, arrange
 from sklearn_advex._networks._pixel_convolution import PixelConvolution
 from sklearn_advex.neural_network import ConvNet
 from sklearn_advex.neural_network._attack import frozen
@@ -18,7 +18,7 @@ def logits_and_gradient(network, X):
 
 def assert_same_function(module, X, **tolerance):
     with frozen(module):
-        ours, theirs = (logits_and_gradient(f, X) for f in (input_gradient_network(module), module))
+        ours, theirs = (logits_and_gradient(f, X) for f in (arrange(module), module))
     torch.testing.assert_close(ours, theirs, **tolerance)
 
 
@@ -60,7 +60,7 @@ def test_it_is_the_module(name, memory_format):
     module = build()
     if len(shape) == 3:
         module = module.to(memory_format=memory_format)
-    assert input_gradient_network(module) is not module
+    assert arrange(module) is not module
     assert_same_function(module, torch.randn(6, *shape), rtol=1e-4, atol=1e-5)
 
 
@@ -100,7 +100,7 @@ def test_bfloat16_is_near():
     module, X = ConvNet((1, 28, 28), 10), torch.rand(16, 1, 28, 28)
     with frozen(module):
         exact, exact_gradient = logits_and_gradient(module, X)
-        network = input_gradient_network(module, torch.bfloat16)
+        network = arrange(module, torch.bfloat16)
         with torch.autocast("cpu", torch.bfloat16):
             logits, gradient = logits_and_gradient(network, X)
     assert logits.dtype == torch.bfloat16
@@ -128,9 +128,21 @@ def test_a_module_that_is_more_than_a_sequence_is_left_alone():
     hooked = nn.Sequential(nn.Linear(3, 3), nn.ReLU())
     hooked[1].register_forward_hook(lambda layer, inputs, outputs: outputs + 1)
     for module in (nn.Linear(3, 2), Residual(nn.Linear(3, 3)), hooked):
-        assert input_gradient_network(module) is module
+        assert arrange(module) is module
     inside = nn.Sequential(Residual(nn.Linear(3, 3)), nn.Linear(3, 2))
     assert_same_function(inside, torch.randn(4, 3))
+
+
+@pytest.mark.filterwarnings("ignore:Anomaly Detection has been enabled:UserWarning")
+def test_small_dense_layers_are_left_to_torch(monkeypatch):
+    calls = []
+    monkeypatch.setattr(_arranged, "_dense_by_onednn", lambda layer, X: calls.append(layer) or X)
+    for width in (64, 512, 2**15):
+        arrange(nn.Sequential(nn.Linear(32, width)))(torch.zeros(4, 32))
+    assert [layer.out_features for layer in calls] == [2**15]
+    with torch.autograd.set_detect_anomaly(True):
+        arrange(nn.Sequential(nn.Linear(32, 2**15)))(torch.zeros(4, 32))
+    assert len(calls) == 1
 
 
 def test_it_holds_for_the_weights_of_its_time():
@@ -139,5 +151,5 @@ def test_it_holds_for_the_weights_of_its_time():
         with torch.no_grad():
             module[0].weight += 1
         with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
-            ours = input_gradient_network(module, dtype)(X)
+            ours = arrange(module, dtype)(X)
         torch.testing.assert_close(ours.float(), module(X), rtol=0.02, atol=0.02)

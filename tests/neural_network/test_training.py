@@ -484,3 +484,27 @@ def test_the_differentiable_gini_index_is_the_metric():
     A = np.random.default_rng(0).normal(size=(20, 7))
     assert np.allclose(gini(torch.tensor(A)).numpy(), gini_index(A))
     assert gini(torch.zeros(2, 3)).tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("warm_start", [False, True])
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_a_fit_that_fails_leaves_the_model_as_it_was(warm_start, method):
+    X, y = two_clouds()
+    model = net(max_epochs=1, warm_start=warm_start).fit(X, y)
+    before, names = model.predict_proba(X), sorted(vars(model))
+    holes = X.copy()
+    holes[0, 0] = np.nan
+    for bad_X, bad_y in ((holes, y), (X, y[1:]), (np.c_[X, X] * 1e300, y)):
+        with pytest.raises(ValueError, match=r"NaN|inconsistent|infinity"):
+            getattr(model, method)(bad_X, bad_y)
+        np.testing.assert_array_equal(model.predict_proba(X), before)
+        assert sorted(vars(model)) == names
+
+
+def test_a_new_training_that_diverges_leaves_the_old_model():
+    X, y = two_clouds()
+    model = net(max_epochs=1).fit(X, y)
+    before = model.predict_proba(X)
+    with pytest.raises(ValueError, match="diverged"):
+        model.set_params(lr=1e30, max_epochs=20).fit(1e3 * X, y)
+    np.testing.assert_array_equal(model.predict_proba(X), before)

@@ -20,6 +20,7 @@ from captum.attr import DeepLift
 from sklearn.utils import gen_batches
 from torch import nn
 
+from sklearn_advex._networks import is_as_its_class
 from sklearn_advex.attribution._torch._affine import check_affine_but_for
 from sklearn_advex.attribution._torch._mean_slopes import mean_slopes
 from sklearn_advex.attribution._torch._network import private_copy
@@ -122,7 +123,8 @@ class _WeightedScores(nn.Module):
 def _with_rules(network):
     """Copy the scores so that captum's DeepLIFT is right on them, or refuse them."""
     scores = network.scores.of(private_copy(network.scores.module))
-    check_affine_but_for(scores, network.tensor(network.values[:4]), _has_rule)
+    ruled = {module for module in scores.modules() if _has_rule(module)}
+    check_affine_but_for(scores, network.tensor(network.values[:4]), ruled.__contains__)
     for module in scores.modules():
         if type(module) in _ELEMENTWISE:
             module.register_forward_pre_hook(lambda _, inputs: tuple(x.clone() for x in inputs))
@@ -134,6 +136,8 @@ def _with_rules(network):
 
 def _has_rule(module):
     """Return whether DeepLIFT has a rule for a module; by exact type, as captum does."""
+    if not is_as_its_class(module):
+        return False
     if type(module) in _MAX_POOLS:
         return not module.return_indices
     return type(module) in _ELEMENTWISE

@@ -11,6 +11,7 @@ import copy
 import torch
 from torch import nn
 
+from sklearn_advex._networks import layers_of
 from sklearn_advex.attribution._torch._mean_slopes import mean_slopes
 
 _RECTIFIERS = (nn.ReLU, nn.LeakyReLU)
@@ -33,7 +34,7 @@ def has_exact_path(module):
     bool
     """
     layers = _layers(module)
-    if layers is None or not all(type(layer) in _AFFINE + _RECTIFIERS for layer in layers):
+    if not layers or not all(type(layer) in _AFFINE + _RECTIFIERS for layer in layers):
         return False
     widths = [layer.out_features for layer in layers if type(layer) is nn.Linear]
     return 0 < sum(widths) <= _MAX_UNITS
@@ -91,15 +92,8 @@ def _integrate(scores, layers, output, x, baseline, target):
 
 
 def _layers(module):
-    """The layers of a (nested) nn.Sequential in their order, or None for any other module."""
-    if type(module) in _AFFINE + _RECTIFIERS:
-        return [module]
-    if type(module).forward is not nn.Sequential.forward:
-        return None
-    nested = [_layers(layer) for layer in module]
-    if any(layers is None for layers in nested):
-        return None
-    return [layer for layers in nested for layer in layers]
+    """The layers of a sequence, or of what is a layer itself, or None for any other module."""
+    return layers_of(nn.Sequential(module))
 
 
 def _pieces(layers, inputs):

@@ -1,6 +1,5 @@
 """A fitted network as a function of X: from rows in their own shape to one score per class."""
 
-import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +9,7 @@ from sklearn.utils import check_array, gen_batches
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from sklearn_advex._networks import input_gradient_network
+from sklearn_advex._networks import N_TRIED, at_least_float32, copy_module, input_gradient_network
 from sklearn_advex._utils._final_activation import final_activation
 from sklearn_advex._utils._sampling import evenly_spaced
 from sklearn_advex._utils._sklearn_compat import safe_indexing
@@ -67,7 +66,7 @@ class Scores(nn.Module):
     def forward(self, x):
         """Return a tensor of shape (n_samples, n_classes)."""
         # The clone lets a module write to its input, which torch forbids while it differentiates.
-        scores = self.module(self.arrange(x.clone()))
+        scores = at_least_float32(self.module(self.arrange(x.clone())))
         if self.is_single:
             scores = scores.reshape(-1, 1)
             return torch.cat([-scores, scores], dim=1)
@@ -145,7 +144,7 @@ class Network:
         if not isinstance(module, nn.Module):
             raise TypeError(f"module_ of {type(model).__name__} is not a torch.nn.Module.")
         floats = (p.detach() for p in module.parameters() if p.is_floating_point())
-        like = next(floats, torch.zeros(()))
+        like = at_least_float32(next(floats, torch.zeros(())))
         values, arrange = module_input(model, X)
         network = cls(values, Scores(private_copy(module), arrange), like)
         _check_logits(network, model, X, output)
@@ -153,7 +152,8 @@ class Network:
 
     def fast_scores(self):
         """Return the scores as a function that is faster to differentiate, but has no layers."""
-        return self.scores.of(input_gradient_network(self.scores.module))
+        module, rows = self.scores.module, self.tensor(self.values[:N_TRIED])
+        return self.scores.of(input_gradient_network(module, self.scores.arrange(rows)))
 
     def tensor(self, rows):
         """Copy rows to the device.
@@ -258,7 +258,10 @@ def private_copy(module):
         id(parameter): nn.Parameter(parameter.detach(), requires_grad=False)
         for parameter in module.parameters()
     }
-    return copy.deepcopy(module, shared).eval()
+    copied = copy_module(module, shared).eval()
+    for parameter in copied.parameters():
+        parameter.requires_grad_(False)
+    return copied
 
 
 class _OutputBytes(TorchFunctionMode):

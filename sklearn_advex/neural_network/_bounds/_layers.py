@@ -4,10 +4,9 @@ from typing import NamedTuple
 
 from torch import nn
 
+from sklearn_advex._networks import is_as_its_class, is_sequence
 from sklearn_advex.neural_network._bounds._rules import RULES, Rule
 from sklearn_advex.neural_network._residual_sum import ResidualSum
-
-_HOOKS = ("_forward_hooks", "_forward_pre_hooks")
 
 
 class Step(NamedTuple):
@@ -68,9 +67,12 @@ def steps_of(module, name=""):
     -------
     list of Step
     """
-    if any(getattr(module, hooks) for hooks in _HOOKS):
-        raise _NoRuleError(f"{_describe(module, name)} has hooks, which may change what it does")
-    if type(module).forward is nn.Sequential.forward:
+    if not is_as_its_class(module):
+        raise _NoRuleError(
+            f"{_describe(module, name)} has hooks, a forward of its own or is compiled, which may"
+            " change what it does"
+        )
+    if is_sequence(module):
         parts = [steps_of(part, f"{name}.{key}") for key, part in module._modules.items()]
         return [step for part in parts for step in part]
     if type(module) is ResidualSum:
