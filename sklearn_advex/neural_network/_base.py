@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_advex._networks import N_TRIED, input_gradient_network
 from sklearn_advex._perturbation import resolve_epsilon
 from sklearn_advex._utils._class_targets import check_classes, known_positions, label_positions
-from sklearn_advex._utils._containers import frame_like, row_shape
+from sklearn_advex._utils._containers import row_shape
 from sklearn_advex._utils._counts import check_count
 from sklearn_advex._utils._sklearn_compat import (
     Interval,
@@ -47,6 +47,7 @@ from sklearn_advex.neural_network._modules import class_logits
 from sklearn_advex.neural_network._nested_params import NestedParamsMixin
 from sklearn_advex.neural_network._net import DivergenceError, Schedule
 from sklearn_advex.neural_network._persistence import PersistenceMixin
+from sklearn_advex.neural_network._perturbed_rows import as_given
 from sklearn_advex.neural_network._progress import TrainingProgress
 from sklearn_advex.neural_network._robust_losses import ROBUST_LOSSES, Adversary
 from sklearn_advex.neural_network._schedules import LR_SCHEDULES
@@ -247,8 +248,9 @@ class BaseAdversarialNetClassifier(
 
         Returns
         -------
-        ndarray of float32 of the shape of X, or DataFrame
-            Within `epsilon` of `X` and within `clip`.
+        ndarray of the shape of X, or table
+            Within `epsilon` of `X` and within `clip`; of float32 if X is, else of float64. Features
+            with an epsilon of 0 are as in `X`, bit by bit, and in a table of the type they have.
 
         Raises
         ------
@@ -262,8 +264,13 @@ class BaseAdversarialNetClassifier(
         rows = self._check_inputs(X)
         positions = known_positions(y, self.classes_, rows)
         perturbed, _ = self._search_worst_case(rows, positions, *search)
-        perturbed = perturbed.reshape(len(rows), *row_shape(X))
-        return frame_like(X, perturbed)
+        epsilon = self._box_of(self._epsilon_of_attack(search[0]))
+        for group in self._category_groups():
+            epsilon[group] = np.inf  # flips are no matter of epsilon
+        return as_given(X, perturbed, epsilon)
+
+    def _epsilon_of_attack(self, epsilon):
+        return self.epsilon_ if epsilon is None else self._resolve_epsilon(epsilon)
 
     def adversarial_score(self, X, y, epsilon=None, steps=None, restarts=1, sample_weight=None):
         """Accuracy under attack, an upper bound of the worst-case accuracy.
@@ -479,8 +486,7 @@ class BaseAdversarialNetClassifier(
     def _search_worst_case(self, rows, positions, epsilon, steps, restarts):
         """The attacked rows, and whether each is still classified correctly."""
         positions = torch.from_numpy(positions).to(self.device_)
-        epsilon = self.epsilon_ if epsilon is None else self._resolve_epsilon(epsilon)
-        epsilon = self._box_of(epsilon)
+        epsilon = self._box_of(self._epsilon_of_attack(epsilon))
         steps = self.attack_steps if steps is None else steps
         check_count(steps, "steps")
         check_count(restarts, "restarts")

@@ -35,7 +35,9 @@ class CategoryAttackMixin:
 
         Returns
         -------
-        ndarray of float32 of the shape of X, or DataFrame
+        ndarray of the shape of X, or table
+            Of float32 if X is, else of float64. Features with an epsilon of 0 are as in `X`, bit by
+            bit, and in a table of the type they have.
 
         Raises
         ------

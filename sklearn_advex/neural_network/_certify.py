@@ -74,8 +74,7 @@ class CertifyMixin:
         rows = self._check_inputs(X)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, rows, ensure_non_negative=True)
-        epsilon = self.epsilon_ if epsilon is None else self._resolve_epsilon(epsilon)
-        epsilon = self._box_of(epsilon)
+        epsilon = self._box_of(self._epsilon_of_attack(epsilon))
         self._check_flips(rows, max_flips)
         certifier = self._certifier("certified_score", method, max_flips)
         positions = label_positions(y, self.classes_, rows)
