@@ -2,6 +2,7 @@
 
 import warnings
 from contextlib import contextmanager
+from copy import copy
 from functools import partial
 from numbers import Integral, Real
 
@@ -33,7 +34,7 @@ from sklearn_advex.neural_network._attack import (
 from sklearn_advex.neural_network._attribution_bounds import AttributionBoundsMixin
 from sklearn_advex.neural_network._bounds import check_bounded
 from sklearn_advex.neural_network._certify import CertifyMixin
-from sklearn_advex.neural_network._checkpoint import find_run, resume_run
+from sklearn_advex.neural_network._checkpoint import end_run, find_run, resume_run
 from sklearn_advex.neural_network._data import (
     check_range,
     check_rows,
@@ -139,7 +140,10 @@ class BaseAdversarialNetClassifier(
             schedule = Schedule(self.n_iter_, self.max_epochs)
             if saved:
                 resume_run(self.net_, saved)
-            self._train(rows, schedule.last_epoch - self.n_iter_, schedule, run)
+            n_epochs = 0 if saved.get("is_over") else schedule.last_epoch - self.n_iter_
+            self._train(rows, n_epochs, schedule, run)
+            if n_epochs:
+                end_run(self.callbacks, self.net_)
         return self._warn_if_interrupted()
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -451,7 +455,7 @@ class BaseAdversarialNetClassifier(
     def _callback_request(self):
         """The parameters that `_all_callbacks` depends on."""
         names = ("callbacks", "verbose", "early_stopping", "n_iter_no_change")
-        return {name: getattr(self, name, None) for name in names}
+        return {name: copy(getattr(self, name, None)) for name in names}
 
     def _all_callbacks(self):
         """The callbacks of the user, and those that the parameters ask for."""

@@ -1,17 +1,12 @@
 """Training runs that resume after they were killed."""
 
-import json
-from hashlib import sha256
 from numbers import Integral
 from pathlib import Path
 
-import numpy as np
 from skorch.callbacks import Callback
-from torch import nn
 
 from sklearn_advex.neural_network._net_state import net_state, restore_net
-from sklearn_advex.neural_network._persistence import qualified_name
-from sklearn_advex.neural_network._plain_data import encode
+from sklearn_advex.neural_network._run_identity import describe, digest
 from sklearn_advex.neural_network._saved_file import read_file, write_file
 from sklearn_advex.neural_network._training import resolve_warmup
 
@@ -42,8 +37,9 @@ class TrainingCheckpoint(Callback):
     Notes
     -----
     The file has weights, state of the optimizer, seed and history, but no records of single
-    batches. Callbacks with a state of their own, such as early stopping, start anew; those that
-    write to the history belong before this one.
+    batches. Callbacks with a state of their own, such as early stopping, start anew in a run that
+    was killed; skorch's LRScheduler goes on with its rates if it steps once per epoch. A run that
+    early stopping has ended is over.
 
     Examples
     --------
@@ -69,20 +65,28 @@ class TrainingCheckpoint(Callback):
     def __init__(self, path):
         self.path = path
 
-    def on_epoch_end(self, net, **kwargs):
-        """Write the file.
+    def after_epoch(self, net):
+        """Write the file, when all other callbacks have done what they do at the end of an epoch.
 
         Parameters
         ----------
         net : AdversarialNet
             With the attribute `run`: what identifies the run, None for one that cannot be resumed.
-        **kwargs
-            Not used.
         """
-        if net.run is None:
-            return
-        optimizer = net.optimizer_.state_dict()
-        content = {"run": net.run, "seed": net.seed, "net": net_state(net), "optimizer": optimizer}
+        if net.run is not None:
+            self.write(net)
+
+    def write(self, net, is_over=False):
+        """Write the file.
+
+        Parameters
+        ----------
+        net : AdversarialNet
+        is_over : bool, default=False
+            Whether the run has come to its end, however many epochs it was allowed.
+        """
+        content = {"run": net.run, "seed": net.seed, "net": net_state(net)}
+        content |= {"optimizer": net.optimizer_.state_dict(), "is_over": is_over}
         write_file(self.path, "checkpoint", content)
 
 
@@ -152,6 +156,21 @@ def resume_run(net, saved):
         ) from error
 
 
+def end_run(callbacks, net):
+    """Note in the file that a run ended before its last epoch, as by early stopping.
+
+    Parameters
+    ----------
+    callbacks : list or None
+    net : AdversarialNet
+        Whose training has ended.
+    """
+    checkpoint = _checkpoint(callbacks)
+    is_over = len(net.history) < net.last_epoch and not net.was_interrupted
+    if checkpoint is not None and net.run is not None and is_over:
+        checkpoint.write(net, is_over=True)
+
+
 def _checkpoint(callbacks):
     """The first checkpoint among callbacks, some of which are pairs of a name and a callback."""
     for item in callbacks or []:
@@ -173,27 +192,15 @@ def _identity(estimator, rows):
         or resolve_warmup(estimator.epsilon_warmup, estimator.training) > 0
     ):
         run["max_epochs"] = estimator.max_epochs
-    if isinstance(estimator.module, nn.Module):
-        weights = estimator.module.state_dict().values()
-        run["weights of module"] = [_digest(part.detach().cpu().numpy()) for part in weights]
-    digests = {f"data {name}": _digest(part) for name, part in rows._asdict().items()}
-    return {name: _text(value) for name, value in run.items()} | digests
-
-
-def _digest(array):
-    return sha256(np.ascontiguousarray(array)).hexdigest()[:16]
-
-
-def _text(value):
-    try:
-        return json.dumps(encode(value, "", {}))
-    except TypeError:
-        return qualified_name(value)
+    digests = {f"data {name}": digest(part) for name, part in rows._asdict().items()}
+    return {name: describe(value) for name, value in run.items()} | digests
 
 
 def _check_same(run, other, path):
     differences = [
-        f"{name} ({other.get(name, 'none'):.80} in the file, {run.get(name, 'none'):.80} now)"
+        "{} ({} in the file, {} now)".format(
+            name, *_where_they_differ(other.get(name, "none"), run.get(name, "none"))
+        )
         for name in run | other
         if run.get(name) != other.get(name)
     ]
@@ -202,3 +209,11 @@ def _check_same(run, other, path):
             f"The checkpoint {path} is of another training run, which differs in"
             f" {', '.join(differences)}. {_ADVICE}"
         )
+
+
+def _where_they_differ(*texts):
+    """Shorten two texts to what tells one from the other."""
+    pairs = enumerate(zip(*texts, strict=False))
+    n_equal = next((place for place, (one, other) in pairs if one != other), min(map(len, texts)))
+    start = max(0, n_equal - 40)
+    return [f"{'...' if start else ''}{text[start : start + 80]}" for text in texts]

@@ -101,7 +101,10 @@ class AdversarialNetClassifier(BaseAdversarialNetClassifier):
         Share of the rows that are not trained on but watched: their losses and accuracies go to
         `history_`. None trains on all rows.
     callbacks : list of skorch callbacks or None, default=None
-        What is called along the training, for example a :class:`TrainingCheckpoint`.
+        What is called along the training, for example a :class:`TrainingCheckpoint`. Callbacks get
+        the training rows as tensors that the module takes, and data sets of them that the net
+        predicts on. What skorch caches of a pass are the logits that the loss is of, under attack
+        say: ``EpochScoring("accuracy", use_caching=False)`` is the accuracy on clean rows.
     warm_start : bool, default=False
         Whether `fit` on a fitted model continues its training for `max_epochs` more epochs, with
         the current parameters (all but `module` and `optimizer`), instead of starting anew.
@@ -347,7 +350,10 @@ class AdversarialCNNClassifier(BaseAdversarialNetClassifier):
         Share of the rows that are not trained on but watched: their losses and accuracies go to
         `history_`. None trains on all rows.
     callbacks : list of skorch callbacks or None, default=None
-        What is called along the training, for example a :class:`TrainingCheckpoint`.
+        What is called along the training, for example a :class:`TrainingCheckpoint`. Callbacks get
+        the training rows as tensors that the module takes, and data sets of them that the net
+        predicts on. What skorch caches of a pass are the logits that the loss is of, under attack
+        say: ``EpochScoring("accuracy", use_caching=False)`` is the accuracy on clean rows.
     warm_start : bool, default=False
         Whether `fit` on a fitted model continues its training for `max_epochs` more epochs, with
         the current parameters (all but `module` and `optimizer`), instead of starting anew.

@@ -110,7 +110,10 @@ class AdversarialMLPClassifier(CategoryAttackMixin, BaseAdversarialNetClassifier
         Weights of the classes, which multiply `sample_weight`.
     callbacks : list of skorch callbacks or None, default=None
         What is called along the training, for example a
-        :class:`~sklearn_advex.neural_network.TrainingCheckpoint`.
+        :class:`~sklearn_advex.neural_network.TrainingCheckpoint`. Callbacks get the training rows
+        as tensors that the module takes, and data sets of them that the net predicts on. What
+        skorch caches of a pass are the logits that the loss is of, under attack say:
+        ``EpochScoring("accuracy", use_caching=False)`` is the accuracy on clean rows.
     warm_start : bool, default=False
         Whether `fit` on a fitted model continues its training for `max_epochs` more epochs, with
         the current parameters, instead of starting anew.

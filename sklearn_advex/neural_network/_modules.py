@@ -35,27 +35,54 @@ def build_module(module, params, inputs, n_classes):
     ValueError
         If the module does not take such inputs or does not return logits.
     """
+    built = make_module(module, params, tuple(inputs.shape[1:]), n_classes)
+    _try(built, inputs, n_classes)
+    if not any(parameter.requires_grad for parameter in built.parameters()):
+        raise ValueError(
+            f"module={type(built).__name__} has no parameter that can be trained: each has"
+            " requires_grad=False, or there is none."
+        )
+    return built
+
+
+def make_module(module, params, row_shape, n_classes, **more):
+    """Make a new module, untried.
+
+    Parameters
+    ----------
+    module, params, n_classes
+        As for :func:`build_module`.
+    row_shape : tuple of int
+        Shape of one input.
+    **more
+        More arguments for the factory, such as those that a callback sets.
+
+    Returns
+    -------
+    torch.nn.Module
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`build_module`.
+    """
+    params = params | more
     if isinstance(module, nn.Module):
-        if params:
+        changes = [name for name, value in params.items() if getattr(module, name, None) != value]
+        if changes:
             raise ValueError(
-                f"module is an instance, which module__{next(iter(params))} cannot change any more:"
-                " pass its class as module, or set what you want on the instance."
+                f"module is an instance, which module__{changes[0]} cannot change any more: pass"
+                " its class as module, or set what you want on the instance."
             )
         built = copy_module(module)
     elif callable(module):
-        built = module(**_sizes(module, tuple(inputs.shape[1:]), n_classes) | params)
+        built = module(**_sizes(module, row_shape, n_classes) | params)
     else:
         built = module
     if not isinstance(built, nn.Module):
         raise TypeError(
             "module must be a torch.nn.Module: its class, a function that returns one, or an"
             f" instance. Got {built!r:.80}."
-        )
-    _try(built, inputs, n_classes)
-    if not any(parameter.requires_grad for parameter in built.parameters()):
-        raise ValueError(
-            f"module={type(built).__name__} has no parameter that can be trained: each has"
-            " requires_grad=False, or there is none."
         )
     return built
 

@@ -1,14 +1,17 @@
 """The skorch net that trains a module against an adversary."""
 
 import math
+import pickle
 from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
+import cloudpickle
 import numpy as np
 import torch
 from skorch import NeuralNetClassifier
 from skorch.callbacks import EpochTimer, PassthroughScoring
+from skorch.dataset import Dataset
 
 from sklearn_advex._networks import BFLOAT16_ROUNDING, ROUNDING, Trial, arrange
 from sklearn_advex.neural_network._attack import frozen
@@ -18,6 +21,9 @@ from sklearn_advex.neural_network._robust_losses import NaturalLoss
 
 #: What losses and accuracies are of: the inputs, attacked inputs, the worst case by bounds.
 KINDS = ("clean", "adversarial", "certified")
+#: Where an optimizer's group keeps the rate that is multiplied, by us and by torch's schedulers.
+BASE_RATE = "rate before the schedule"
+_BASE_RATE_OF_TORCH = "initial_lr"
 #: Data up to that size are shuffled as a whole; a gather per batch takes longer but no memory.
 _COPIED_BYTES = 2**26
 _METRICS = (("loss", True), ("accuracy", False))  # and whether less of it is better
@@ -63,6 +69,19 @@ class TrainingData(NamedTuple):
 
     train: LabeledTensors
     valid: LabeledTensors | None
+
+
+class TensorDataset(Dataset):
+    """Inputs and labels as skorch's callbacks take them, and the tensors that they are of.
+
+    Parameters
+    ----------
+    tensors : LabeledTensors
+    """
+
+    def __init__(self, tensors):
+        super().__init__(tensors.X, tensors.y)
+        self.tensors = tensors
 
 
 class Batch(tuple):
@@ -222,6 +241,20 @@ class AdversarialNet(NeuralNetClassifier):
         self.schedule = None
         self.callback_request = None
 
+    def __getstate__(self):
+        """What skorch pickles; what pickle cannot name is pickled by value.
+
+        A worker process knows the classes of a notebook or a script, `__main__` of another process,
+        only as they were sent to it.
+        """
+        try:
+            return super().__getstate__()
+        except (AttributeError, pickle.PicklingError):
+            state = dict(vars(self))
+            prefixes = tuple(self.cuda_dependent_attributes_)
+            mapped = {name: state.pop(name) for name in [*state] if name.startswith(prefixes)}
+            return state | {"__cuda_dependent_attributes__": cloudpickle.dumps(mapped)}
+
     @property
     def precision(self):
         """What attack and forward pass compute with, "float32" or "bfloat16"."""
@@ -249,7 +282,7 @@ class AdversarialNet(NeuralNetClassifier):
         """
 
     def get_split_datasets(self, X, y=None, **fit_params):
-        """Hand over the parts of the data, which the caller has split.
+        """Hand over the parts of the data, which the caller has split, as callbacks take them.
 
         Parameters
         ----------
@@ -259,16 +292,44 @@ class AdversarialNet(NeuralNetClassifier):
 
         Returns
         -------
-        TrainingData
+        train : TensorDataset
+        valid : TensorDataset or None
         """
-        return X
+        return tuple(None if part is None else TensorDataset(part) for part in X)
+
+    def notify(self, method_name, **kwargs):
+        """Call the callbacks, with inputs and labels where they expect the data.
+
+        Parameters
+        ----------
+        method_name : str
+        **kwargs
+            What they are told.
+        """
+        if isinstance(kwargs.get("X"), TrainingData):
+            train = kwargs["X"].train
+            kwargs |= {"X": train.X, "y": train.y}
+        rates = [group["lr"] for group in self.optimizer_.param_groups]
+        super().notify(method_name, **kwargs)
+        if method_name == "on_train_begin" and self.history:
+            self._keep_rates(rates)
+        if method_name == "on_epoch_end":
+            for _, callback in self.callbacks_:
+                if hasattr(callback, "after_epoch"):
+                    callback.after_epoch(self)
+
+    def _keep_rates(self, rates):
+        """Undo the step that some of torch's schedulers take when they find epochs done before."""
+        for group, rate in zip(self.optimizer_.param_groups, rates, strict=True):
+            if _BASE_RATE_OF_TORCH in group:
+                group["lr"] = rate
 
     def get_iterator(self, dataset, training=False):
         """Cut tensors that are on the device into batches; leave other data to skorch.
 
         Parameters
         ----------
-        dataset : LabeledTensors or Dataset
+        dataset : Dataset
         training : bool, default=False
             Whether to shuffle.
 
@@ -276,8 +337,8 @@ class AdversarialNet(NeuralNetClassifier):
         -------
         iterator
         """
-        if isinstance(dataset, LabeledTensors):
-            return BatchIterator(dataset, self.batch_size, shuffle=training)
+        if isinstance(dataset, TensorDataset):
+            return BatchIterator(dataset.tensors, self.batch_size, shuffle=training)
         return super().get_iterator(dataset, training)
 
     def fit_loop(self, X, y=None, *, epochs, **fit_params):
@@ -297,7 +358,7 @@ class AdversarialNet(NeuralNetClassifier):
         """
         self.was_interrupted = False
         self.last_epoch = len(self.history) + epochs
-        self.steps_per_epoch = len(self.get_iterator(X.train, training=True))
+        self.steps_per_epoch = len(BatchIterator(X.train, self.batch_size))
         self._captured = None
         try:
             return super().fit_loop(X, y, epochs, **fit_params)
@@ -499,4 +560,4 @@ class AdversarialNet(NeuralNetClassifier):
         if self.lr_factor is None:
             return
         for group in self.optimizer_.param_groups:
-            group["lr"] = group.setdefault("initial_lr", group["lr"]) * self.lr_factor(progress)
+            group["lr"] = group.setdefault(BASE_RATE, group["lr"]) * self.lr_factor(progress)

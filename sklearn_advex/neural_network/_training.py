@@ -1,13 +1,20 @@
 """From an estimator's parameters and data to a skorch net and what it trains on."""
 
+from functools import partial
+
 import torch
 from sklearn.model_selection import train_test_split
 from torch import nn
 
 from sklearn_advex.neural_network._attack import frozen
 from sklearn_advex.neural_network._device import resolve_precision, store_channels_last
-from sklearn_advex.neural_network._modules import build_module
-from sklearn_advex.neural_network._net import AdversarialNet, LabeledTensors, TrainingData
+from sklearn_advex.neural_network._modules import build_module, make_module
+from sklearn_advex.neural_network._net import (
+    BASE_RATE,
+    AdversarialNet,
+    LabeledTensors,
+    TrainingData,
+)
 from sklearn_advex.neural_network._schedules import LR_SCHEDULES
 
 _ADAM_FORMS = {"fused", "foreach", "capturable", "differentiable"}
@@ -43,7 +50,9 @@ def build_net(estimator, device, inputs, n_classes):
         **{f"optimizer__{k}": v for k, v in _optimizer_params(estimator, device).items()},
     )
     net.initialize()
-    net.module = estimator.module  # skorch maps module_ to other devices, but not this one
+    # Without the rows, and without the instance: skorch maps `module_` to other devices only.
+    sizes = tuple(inputs.shape[1:]), n_classes
+    net.module = partial(make_module, estimator.module, estimator._module_params(), *sizes)
     # L-BFGS takes gradients for one flat vector, which those of channels-last weights are not.
     if inputs.ndim == 4 and not isinstance(net.optimizer_, torch.optim.LBFGS):
         store_channels_last(net.module_, inputs.to(device))
@@ -70,7 +79,7 @@ def configure_net(net, estimator, inputs):
         net.autocast_dtype = torch.bfloat16 if precision == "bfloat16" else None
         net.try_arrangement(inputs)
     for group in net.optimizer_.param_groups:
-        group["lr"] = group.pop("initial_lr", group["lr"])  # from before the schedule
+        group["lr"] = group.pop(BASE_RATE, group["lr"])
     if net.lr != estimator.lr:
         net.set_params(lr=estimator.lr)
     request = estimator._callback_request()

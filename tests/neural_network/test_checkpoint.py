@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_digits
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 from torch import nn
 
 import sklearn_advex
@@ -149,7 +150,7 @@ def test_the_seed_of_an_unseeded_run_is_in_the_file(path):
 
 KILLED_PROCESS = """
 import os, signal, sys
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 from sklearn.datasets import load_digits
 from sklearn_advex import AdversarialCNNClassifier
 from sklearn_advex.neural_network import TrainingCheckpoint
@@ -248,12 +249,127 @@ def test_the_schedule_of_a_run_has_its_number_of_epochs(path):
         model(**params).fit(X, y)
 
 
-def test_a_module_whose_code_changed_is_refused(path):
+def test_a_module_whose_code_changed_is_refused(path, monkeypatch):
     X, y = digits()
     params = {"callbacks": [TrainingCheckpoint(path)], "max_epochs": 1}
-    model(module=perceptron(8), **params).fit(X, y)
+    model(module=Changing, **params).fit(X, y)
+    monkeypatch.setattr(Changing, "width", 9)
     with pytest.raises(ValueError, match="does not fit the module; has its code changed"):
-        model(module=perceptron(9), **params).fit(X, y)
+        model(module=Changing, **params).fit(X, y)
+
+
+class Changing(nn.Sequential):
+    width = 8
+
+    def __init__(self, n_features, n_classes):
+        super().__init__(nn.Linear(n_features, self.width), nn.Linear(self.width, n_classes))
+
+
+def built(activation, n_features, n_classes):
+    return nn.Sequential(nn.Linear(n_features, 8), activation(), nn.Linear(8, n_classes))
+
+
+def dropping(n_features, n_classes, drop):
+    return nn.Sequential(nn.Linear(n_features, 8), drop, nn.Linear(8, n_classes))
+
+
+class Scaled(nn.Linear):
+    def __init__(self, factor):
+        torch.manual_seed(0)
+        super().__init__(64, 10)
+        self.factor = factor
+
+    def forward(self, x):
+        return super().forward(self.factor * x)
+
+
+class Decay:
+    def __init__(self, rate):
+        self.rate = rate
+
+    def __call__(self, progress):
+        return self.rate**progress
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "reason"),
+    [
+        ({"module": partial(built, nn.Tanh)}, {"module": partial(built, nn.Softplus)}, "module"),
+        ({"module": partial(built, nn.Tanh)}, {"module": partial(built, activation=nn.Tanh)}, ""),
+        ({"module": perceptron(8)}, {"module": perceptron(9)}, "module"),
+        ({"module": Scaled(1.0)}, {"module": Scaled(2.0)}, "module"),
+        (
+            {"module": dropping, "module__drop": nn.Dropout(0.0)},
+            {"module": dropping, "module__drop": nn.Dropout(0.9)},
+            r"module__drop \(.*p=0\.0.* in the file, .*p=0\.9.* now\)",
+        ),
+        ({"lr_schedule": lambda p: 1.0}, {"lr_schedule": lambda p: 0.0}, "lr_schedule"),
+        ({"lr_schedule": lambda p: p + 2}, {"lr_schedule": lambda p: p * 2}, "lr_schedule"),
+        ({"lr_schedule": Decay(0.5)}, {"lr_schedule": Decay(0.1)}, "lr_schedule .*rate=0.5"),
+        ({"lr_schedule": Decay(0.5).__call__}, {"lr_schedule": Decay(0.1).__call__}, "lr_schedule"),
+    ],
+)
+def test_what_trains_differently_is_another_run(first, second, reason, path):
+    X, y = digits()
+    options = {"max_epochs": 1, "training": None, "callbacks": [TrainingCheckpoint(path)]}
+    model(**options | first).fit(X, y)
+    with pytest.raises(ValueError, match=f"of another training run, which differs in {reason}"):
+        model(**options | second).fit(X, y)
+    assert model(**options | first).fit(X, y).n_iter_ == 1  # and the same is the same
+
+
+@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("load_best", [False, True])
+def test_a_run_that_was_stopped_early_is_over(place, load_best, path):
+    X, y = digits()
+
+    def run():
+        stopping = EarlyStopping(
+            monitor="train_loss", patience=2, threshold=0.2, load_best=load_best, sink=str
+        )
+        callbacks = [TrainingCheckpoint(path)]
+        callbacks.insert(place, stopping)
+        return model(training=None, max_epochs=50, callbacks=callbacks).fit(X, y)
+
+    first, second = run(), run()
+    assert first.n_iter_ < 50
+    assert_same_training(first, second)
+
+
+@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("policy", ["StepLR", "ExponentialLR", "CosineAnnealingLR"])
+@pytest.mark.parametrize("n_epochs_done", [1, 2, 3])
+def test_schedulers_of_skorch_go_on_in_a_run_that_was_killed(place, policy, n_epochs_done, path):
+    X, y = digits()
+    arguments = {
+        "StepLR": {"step_size": 2, "gamma": 0.1},
+        "ExponentialLR": {"gamma": 0.5},
+        "CosineAnnealingLR": {"T_max": 5},
+    }[policy]
+
+    class KilledLater(Callback):
+        def on_epoch_begin(self, net, **kwargs):
+            if len(net.history) == n_epochs_done + 1:
+                raise Killed
+
+    class Rates(Callback):
+        def on_batch_begin(self, net, **kwargs):
+            net.history.record("rate", net.optimizer_.param_groups[0]["lr"])
+
+    def make(*more):
+        scheduler = LRScheduler(policy=policy, **arguments)
+        callbacks = [TrainingCheckpoint(path), Rates(), *more]
+        callbacks.insert(place, scheduler)
+        return model(training=None, max_epochs=5, callbacks=callbacks)
+
+    callbacks = [LRScheduler(policy=policy, **arguments), Rates()]
+    whole = model(training=None, max_epochs=5, callbacks=callbacks).fit(X, y)
+    with pytest.raises(Killed):
+        make(KilledLater()).fit(X, y)
+    resumed = make().fit(X, y)
+    np.testing.assert_allclose(resumed.history_[:, "rate"], whole.history_[:, "rate"])
+    for name, weight in whole.module_.state_dict().items():
+        torch.testing.assert_close(resumed.module_.state_dict()[name], weight)
 
 
 def test_a_damaged_file_is_refused(path):

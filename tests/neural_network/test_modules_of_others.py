@@ -1,6 +1,10 @@
 """Modules that plain torch trains train here: what makes a module faster is tried before."""
 
 import functools
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +14,7 @@ from sklearn.preprocessing import scale
 from torch import nn
 from torch.nn.utils import prune
 
+import sklearn_advex
 from sklearn_advex import AdversarialCNNClassifier, AdversarialNetClassifier, explain
 from sklearn_advex._networks import _trial
 from sklearn_advex.neural_network import _device
@@ -337,3 +342,37 @@ def test_a_module_sees_no_row_that_is_not_like_those_of_the_user(digits, tmp_pat
     model.save(tmp_path / "model")
     loaded = AdversarialNetClassifier.load(tmp_path / "model", module=OfPrices)
     np.testing.assert_array_equal(loaded.predict(X + 1), model.predict(X + 1))
+
+
+SCRIPT = """
+import numpy as np
+from sklearn.calibration import CalibratedClassifierCV
+from torch import nn
+
+from sklearn_advex import AdversarialNetClassifier
+
+
+class Net(nn.Module):
+    def __init__(self, n_features, n_classes):
+        super().__init__()
+        self.f = nn.Linear(n_features, n_classes)
+
+    def forward(self, x):
+        return self.f(x)
+
+
+if __name__ == "__main__":
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    net = AdversarialNetClassifier(Net, epsilon=0.1, clip=None, max_epochs=1)
+    calibrated = CalibratedClassifierCV(net, cv=2, n_jobs=2).fit(X, X[:, 0] > 0)
+    inner = calibrated.calibrated_classifiers_[0].estimator
+    assert isinstance(inner.module_, Net)
+    assert inner.explain(X).shape == X.shape
+"""
+
+
+def test_classes_of_a_script_come_back_from_workers(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT, encoding="utf-8")
+    root = Path(sklearn_advex.__file__).parents[1]
+    subprocess.run([sys.executable, script], check=True, env=os.environ | {"PYTHONPATH": str(root)})

@@ -7,12 +7,19 @@ import pytest
 import torch
 from scipy.optimize import approx_fprime
 from sklearn.exceptions import NotFittedError
-from skorch.callbacks import Callback, EarlyStopping, EpochScoring
+from skorch import NeuralNetClassifier
+from skorch.callbacks import (
+    Callback,
+    EarlyStopping,
+    EpochScoring,
+    InputShapeSetter,
+    LRScheduler,
+)
 from torch import nn
 
 from sklearn_advex import AdversarialCNNClassifier, AdversarialNetClassifier
 from sklearn_advex.metrics import gini_index
-from sklearn_advex.neural_network._net import BatchIterator, LabeledTensors
+from sklearn_advex.neural_network._net import BASE_RATE, BatchIterator, LabeledTensors
 from sklearn_advex.neural_network._sparsity import gini
 
 
@@ -401,7 +408,7 @@ def test_a_schedule_is_for_fit_and_starts_anew_when_warm():
     ends = [weights_of(model), weights_of(model.partial_fit(X, y)), weights_of(model.fit(X, y))]
     steps = [np.abs(ends[1] - ends[0]).max(), np.abs(ends[2] - ends[1]).max()]
     assert min(steps) > 1e-3
-    assert model.net_.optimizer_.param_groups[0]["initial_lr"] == 0.01
+    assert model.net_.optimizer_.param_groups[0][BASE_RATE] == 0.01
 
 
 def test_a_warm_start_honors_what_has_changed():
@@ -508,3 +515,62 @@ def test_a_new_training_that_diverges_leaves_the_old_model():
     with pytest.raises(ValueError, match="diverged"):
         model.set_params(lr=1e30, max_epochs=20).fit(1e3 * X, y)
     np.testing.assert_array_equal(model.predict_proba(X), before)
+
+
+def step_lr():
+    return LRScheduler(policy="StepLR", step_size=2, gamma=0.1)
+
+
+def test_schedulers_of_skorch_go_on_as_in_skorch():
+    X, y = two_clouds()
+    options = {"training": None, "lr": 0.01, "max_epochs": 3}
+    theirs = NeuralNetClassifier(
+        nn.Linear(5, 2),
+        criterion=nn.CrossEntropyLoss,
+        **{"lr": 0.01, "max_epochs": 3, "verbose": 0, "train_split": None},
+        callbacks=[step_lr()],
+    ).fit(X.astype(np.float32), y)
+    theirs.partial_fit(X.astype(np.float32), y)
+    warm = net(callbacks=[step_lr()], warm_start=True, **options).fit(X, y).fit(X, y)
+    expected = [line["event_lr"] for line in theirs.history]
+    np.testing.assert_allclose([line["event_lr"] for line in warm.history_], expected)
+    single = net(callbacks=[step_lr()], **options).partial_fit(X, y).partial_fit(X, y)
+    assert single.partial_fit(X, y).n_iter_ == 3
+
+
+class Looks(Callback):
+    """Looks at all that a callback can look at."""
+
+    def on_train_begin(self, net, X, y, **kwargs):
+        self.shapes = X.shape, y.shape
+
+    def on_epoch_end(self, net, dataset_train, dataset_valid, **kwargs):
+        X, y = dataset_valid.X, dataset_valid.y
+        self.predicted = [net.predict(dataset) for dataset in (dataset_valid, X)]
+        self.accuracy = (self.predicted[0] == y.numpy()).mean()
+        self.n_rows = len(dataset_train), len(dataset_valid)
+
+
+def test_callbacks_look_at_the_data():
+    X, y = two_clouds(200)
+    looks = Looks()
+    clean = EpochScoring("accuracy", name="clean", lower_is_better=False, use_caching=False)
+    shape = InputShapeSetter("n_features")
+    model = net(epsilon=0.5, validation_fraction=0.25, callbacks=[looks, clean, shape]).fit(X, y)
+    assert looks.shapes == ((150, 5), (150,))
+    assert looks.n_rows == (150, 50)
+    np.testing.assert_array_equal(*looks.predicted)
+    last = model.history_[-1]
+    assert last["clean"] == pytest.approx(last["valid_clean_accuracy"])
+    assert last["clean"] == pytest.approx(looks.accuracy)
+    assert last["clean"] > last["valid_adversarial_accuracy"]
+
+
+def test_a_callback_that_is_appended_is_called():
+    X, y = two_clouds()
+    callbacks = []
+    model = net(warm_start=True, callbacks=callbacks, validation_fraction=0.3).fit(X, y)
+    looks = Looks()
+    model.callbacks.append(looks)
+    model.fit(X, y)
+    assert looks.predicted
