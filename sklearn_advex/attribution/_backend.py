@@ -28,8 +28,8 @@ class Attribution(NamedTuple):
         method has no sums to check.
     tolerance : float
         Largest completeness error, relative to the attributions and outputs.
-    advice : str
-        Last sentence of the warning if the error is larger.
+    advice : callable
+        ``advice() -> str``, the last sentence of the warning if the error is larger.
     largest : float
         Size beyond which a single attribution is no statement about the output any more; infinity
         if there is none.
@@ -39,7 +39,7 @@ class Attribution(NamedTuple):
     outputs: Callable | None
     is_exact: bool
     tolerance: float = ROUNDING
-    advice: str = "The model's outputs are not what its attributes promise."
+    advice: Callable = lambda: "The model's outputs are not what its attributes promise."
     largest: float = np.inf
 
 

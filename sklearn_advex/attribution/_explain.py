@@ -432,7 +432,7 @@ def check_attribution(attribution):
     if is_broken.any():
         warnings.warn(
             f"The attributions of {is_broken.sum()} of {is_broken.size} rows do not sum to the"
-            f" change of the output, by up to {np.abs(error).max():.2g}. {attribution.advice}",
+            f" change of the output, by up to {np.abs(error).max():.2g}. {attribution.advice()}",
             UserWarning,
             stacklevel=4,
         )

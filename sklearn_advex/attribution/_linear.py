@@ -67,7 +67,8 @@ def linear_integrated_gradients(model, X, y, *, output, target, baseline, n_step
             values = _closed_form(problem, model, X, positions)
     if not problem.is_softmax:
         return Attribution(values, outputs, is_exact=True)
-    return Attribution(values, outputs, is_exact=False, advice=f"Raise n_steps above {n_steps}.")
+    advice = f"Raise n_steps above {n_steps}."
+    return Attribution(values, outputs, is_exact=False, advice=lambda: advice)
 
 
 def linear_shap(model, X, y, *, output, target, baseline, n_steps, batch_size):

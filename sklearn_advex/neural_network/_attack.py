@@ -7,6 +7,8 @@ from weakref import WeakKeyDictionary
 
 import torch
 
+from sklearn_advex._networks import input_gradient
+
 _LOCK = Lock()
 _FROZEN = WeakKeyDictionary()  # per module: number of open `frozen` contexts, how to restore it
 
@@ -141,8 +143,8 @@ def _loss_gradient(logits_of, Z, y):
         probe = Z.detach().requires_grad_()
         logits = logits_of(probe).float()
         if y.is_floating_point():
-            return torch.autograd.grad(-(y * logits.log_softmax(dim=1)).sum(), probe)[0]
-        return torch.autograd.grad(lead_of_rivals(logits, y).sum(), probe)[0]
+            return input_gradient(-(y * logits.log_softmax(dim=1)).sum(), probe)
+        return input_gradient(lead_of_rivals(logits, y).sum(), probe)
 
 
 def lead_of_rivals(logits, y):

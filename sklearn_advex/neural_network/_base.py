@@ -491,6 +491,9 @@ class BaseAdversarialNetClassifier(
         """The attacked rows, and whether each is still classified correctly."""
         positions = torch.from_numpy(positions).to(self.device_)
         epsilon = self._box_of(self._epsilon_of_attack(epsilon))
+        if not epsilon.any():
+            own = self._predict_logits(rows).argmax(axis=1)
+            return rows.copy(), own == positions.cpu().numpy()
         steps = self.attack_steps if steps is None else steps
         check_count(steps, "steps")
         check_count(restarts, "restarts")

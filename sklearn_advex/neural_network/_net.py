@@ -18,6 +18,7 @@ from sklearn_advex.neural_network._attack import frozen
 from sklearn_advex.neural_network._cuda_graph import captured_attack
 from sklearn_advex.neural_network._modules import class_logits
 from sklearn_advex.neural_network._robust_losses import NaturalLoss
+from sklearn_advex.neural_network._weights import effective_weights
 
 #: What losses and accuracies are of: the inputs, attacked inputs, the worst case by bounds.
 KINDS = ("clean", "adversarial", "certified")
@@ -196,8 +197,8 @@ class AdversarialNet(NeuralNetClassifier):
     epsilon_warmup : float
         Share of the training steps over which epsilon grows linearly to its full size.
     alpha : float
-        Weight of the l1 norm of the module's weights (its parameters but for biases and scales,
-        which have one dimension) in the loss.
+        Weight of the l1 norm of the module's weights, as its layers use them (without biases and
+        scales, which have one dimension), in the loss.
     lr_factor : callable or None
         From the share of the training steps done to a factor of the learning rate.
     autocast_dtype : torch.dtype or None
@@ -550,8 +551,7 @@ class AdversarialNet(NeuralNetClassifier):
     def _penalty(self):
         if self.alpha == 0:
             return 0.0
-        weights = [parameter for parameter in self.module_.parameters() if parameter.ndim > 1]
-        return self.alpha * sum(weight.abs().sum() for weight in weights)
+        return self.alpha * sum(weight.abs().sum() for weight in effective_weights(self.module_))
 
     def _epsilon_scale(self, progress):
         return 1.0 if self.epsilon_warmup == 0 else min(1.0, progress / self.epsilon_warmup)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
+from sklearn_advex._networks import input_gradient
 from sklearn_advex.neural_network._attack import lead_of_rivals
 from sklearn_advex.neural_network._robust_losses import BatchLoss, RobustLoss
 
@@ -71,7 +72,7 @@ def path_attributions(logits_of, X, y):
         probe = points.flatten(0, 1).requires_grad_()
         log_odds = -lead_of_rivals(logits_of(probe), y.repeat(_N_NODES))
         probabilities = log_odds.sigmoid().sum()
-        (gradient,) = torch.autograd.grad(probabilities, probe, create_graph=True)
+        gradient = input_gradient(probabilities, probe, create_graph=True)
     return (X * gradient.unflatten(0, points.shape[:2]).mean(dim=0)).flatten(1)
 
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.datasets import load_breast_cancer, load_digits
@@ -346,6 +347,7 @@ def test_a_module_sees_no_row_that_is_not_like_those_of_the_user(digits, tmp_pat
 
 SCRIPT = """
 import numpy as np
+import pandas as pd
 from sklearn.calibration import CalibratedClassifierCV
 from torch import nn
 
@@ -376,3 +378,106 @@ def test_classes_of_a_script_come_back_from_workers(tmp_path):
     script.write_text(SCRIPT, encoding="utf-8")
     root = Path(sklearn_advex.__file__).parents[1]
     subprocess.run([sys.executable, script], check=True, env=os.environ | {"PYTHONPATH": str(root)})
+
+
+@pytest.fixture(scope="module")
+def categories():
+    rng = np.random.RandomState(0)
+    X = np.c_[rng.randint(0, 4, 400), rng.randn(400, 3)]
+    return X, ((X[:, 0] % 2 * 2 - 1) + 0.3 * X[:, 1] > 0).astype(int)
+
+
+class Embedded(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Embedding(4, 4)
+        self.f = nn.Sequential(nn.Linear(7, 16), nn.ReLU(), nn.Linear(16, 2))
+
+    def forward(self, x):
+        return self.f(torch.cat([self.embedding(x[:, 0].long()), x[:, 1:]], 1))
+
+
+@pytest.mark.parametrize("method", ["ig", "deep_shap"])
+def test_columns_without_a_gradient_are_named(method, categories):
+    X, y = categories
+    frame = pd.DataFrame(X, columns=["color", "b", "c", "d"])
+    options = {"clip": None, "lr": 0.01, "max_epochs": 20, "random_state": 0}
+    model = AdversarialNetClassifier(Embedded, epsilon=[0, 0.1, 0.1, 0.1], **options).fit(frame, y)
+    with pytest.warns(UserWarning, match=r"depends on the columns color, .* method='occlusion'"):
+        A = model.explain(frame[:50], method=method)
+    assert not A["color"].any()
+    occlusion = model.explain(frame[:50], method="occlusion").abs().mean()
+    assert occlusion.idxmax() == "color"
+
+
+class Backbone(nn.Module):
+    """A backbone that is not trained, as many write it."""
+
+    def __init__(self):
+        super().__init__()
+        self.backbone, self.head = nn.Linear(4, 8), nn.Linear(8, 2)
+
+    def forward(self, x):
+        with torch.no_grad():
+            hidden = self.backbone(x).relu()
+        return self.head(hidden)
+
+
+class OnlyIntegers(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.EmbeddingBag(50, 2)
+
+    def forward(self, x):
+        return self.embedding(x.long().clamp(0, 49))
+
+
+@pytest.mark.parametrize("make", [Backbone, OnlyIntegers])
+def test_modules_without_a_gradient_are_told(make, categories):
+    X, y = categories
+    for options in ({"training": "pgd"}, {"training": "trades"}):
+        with pytest.raises(ValueError, match=r"no gradient .* training=None"):
+            AdversarialNetClassifier(make, clip=None, **OPTIONS | options).fit(X, y)
+    model = AdversarialNetClassifier(make, clip=None, **OPTIONS | {"training": None}).fit(X, y)
+    for attack in (model.perturb, model.adversarial_score):
+        with pytest.raises(ValueError, match="no gradient"):
+            attack(X, y)
+    assert model.adversarial_score(X, y, epsilon=0) == model.score(X, y)
+    for method in ("ig", "saliency", "input_x_gradient", "deep_shap"):
+        with pytest.raises(ValueError, match=r"no gradient .* method='occlusion'"):
+            model.explain(X, method=method)
+    assert model.explain(X, method="occlusion").any()
+
+
+def kinds_of_weights():
+    from torch.nn.utils import spectral_norm, weight_norm
+    from torch.nn.utils.parametrizations import orthogonal
+    from torch.nn.utils.parametrizations import weight_norm as parametrized_weight_norm
+
+    def half(layer):
+        return prune.random_unstructured(layer, "weight", 0.5)
+
+    return {
+        "plain": lambda layer: layer,
+        "parametrized weight norm": parametrized_weight_norm,
+        "orthogonal": orthogonal,
+        "weight norm": weight_norm,
+        "spectral norm": spectral_norm,
+        "pruned": half,
+    }
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated:FutureWarning")
+@pytest.mark.parametrize("kind", kinds_of_weights())
+def test_alpha_penalizes_the_weights_that_layers_use(kind, cancer):
+    def make():
+        first = kinds_of_weights()[kind](nn.Linear(30, 16))
+        return nn.Sequential(first, nn.ReLU(), nn.Linear(16, 2))
+
+    options = OPTIONS | {"training": None, "max_epochs": 5, "alpha": 1e-3}
+    model = AdversarialNetClassifier(make, clip=None, **options).fit(*cancer)
+    model.predict(cancer[0])
+    weights = model.module_[0].weight, model.module_[2].weight
+    right = 1e-3 * sum(weight.abs().sum().item() for weight in weights)
+    assert model.net_._penalty().item() == pytest.approx(right, rel=1e-5)
+    assert model.score(*cancer) > 0.85

@@ -8,6 +8,7 @@ import torch
 from captum.attr import FeatureAblation, InputXGradient, Saliency
 from sklearn.utils import gen_batches
 
+from sklearn_advex._networks import NO_GRADIENT
 from sklearn_advex.attribution._backend import Attribution
 from sklearn_advex.attribution._options import is_background, resolve_baseline, resolve_target
 from sklearn_advex.attribution._torch._deep_shap import DeepShap
@@ -21,6 +22,10 @@ _DEEP_SHAP_TOLERANCE = 1e-4
 
 # A Shapley value of a probability is 1 at most. If larger, contributions that cancel go unnoticed.
 _LARGEST_OF_PROBABILITY = 2.0
+
+# Examined for gradients where sums are off. If larger, more columns are named, and later.
+_MAX_EXAMINED_ROWS = 50
+_MAX_EXAMINED_COLUMNS = 200
 
 # Occluded squares along the shorter side of an image. If larger, squares are smaller and slower.
 _SQUARES_PER_SIDE = 7
@@ -51,6 +56,8 @@ def attribute_network(model, X, y, *, method, output, target, baseline, n_steps,
     """
     with torch.inference_mode(False), torch.enable_grad():
         network = Network.from_model(model, X, output)
+        if method != "occlusion" and not network.has_gradient:
+            raise ValueError(f"{NO_GRADIENT} Explain it by method='occlusion', which needs none.")
         fitting = network.rows_per_batch()
         background = _resolve_background(baseline, model, network.values.shape[1:], method)
         scores = network.scores_of(network.values, fitting)
@@ -73,14 +80,16 @@ def attribute_network(model, X, y, *, method, output, target, baseline, n_steps,
         return Attribution(values, None, is_exact=True)
     F_x = network.outputs_of(scores, output)[np.arange(len(scores)), positions]
     F_baseline = network.outputs_of(background_scores, output).mean(axis=0)[positions]
-    tolerance, advice = _TOLERANCES[method]
+    tolerance, otherwise = _TOLERANCES[method]
+    ends = network, background, positions, output
+    advice = partial(_advice, model, values, *ends, otherwise.format(n_steps=n_steps))
     is_bounded = method == "deep_shap" and output == "probability"
     return Attribution(
         values,
         lambda: (F_x, F_baseline),
         is_exact=False,
         tolerance=tolerance,
-        advice=advice.format(n_steps=n_steps),
+        advice=advice,
         largest=_LARGEST_OF_PROBABILITY if is_bounded else np.inf,
     )
 
@@ -89,6 +98,41 @@ _TOLERANCES = {
     "ig": (_IG_TOLERANCE, "Raise n_steps above {n_steps}."),
     "deep_shap": (_DEEP_SHAP_TOLERANCE, _NOT_FOLLOWED),
 }
+
+
+def _advice(model, values, network, background, positions, output, otherwise):
+    """What helps where sums are off: another method if columns have no gradient at all."""
+    columns = _without_gradient(values, network, background[:1], positions, output)
+    if not columns:
+        return otherwise
+    names = getattr(model, "feature_names_in_", None)
+    named = [str(column if names is None else names[column]) for column in columns]
+    return (
+        f"The output depends on the columns {', '.join(named)}, but has no gradient with respect to"
+        " them, as behind an embedding or a rounding, so that they are given 0. Use"
+        " method='occlusion', or explain an estimator of the embedded columns."
+    )
+
+
+def _without_gradient(values, network, baseline, positions, output):
+    """Columns with attributions of 0 that change the output of some row nonetheless."""
+    rows = slice(_MAX_EXAMINED_ROWS)
+    flat = values.reshape(len(values), -1)
+    suspects = np.flatnonzero(~flat.any(axis=0))[:_MAX_EXAMINED_COLUMNS]
+    given = network.values[rows]
+
+    def outputs(inputs):
+        scores = network.scores_of(inputs, len(inputs))
+        return network.outputs_of(scores, output)[np.arange(len(inputs)), positions[rows]]
+
+    found = []
+    for column in suspects:
+        occluded = given.reshape(len(given), -1).copy()
+        occluded[:, column] = baseline.reshape(1, -1)[:, column]
+        change = outputs(occluded.reshape(given.shape)) - outputs(given)
+        if np.abs(change).max() > _IG_TOLERANCE:
+            found.append(int(column))
+    return found
 
 
 def _resolve_background(baseline, model, shape, method):

@@ -111,11 +111,14 @@ class Network:
         model's.
     like : torch.Tensor
         Has the data type and the device of the parameters.
+    has_gradient : bool
+        Whether the scores depend on the rows by way of gradients.
     """
 
     values: np.ndarray
     scores: Scores
     like: torch.Tensor
+    has_gradient: bool = True
 
     @classmethod
     def from_model(cls, model, X, output):
@@ -283,6 +286,7 @@ def _check_logits(network, model, X, output):
     chosen = evenly_spaced(len(network.values), _N_PROBES)
     rows = network.values[chosen]
     logits = network.scores(network.tensor(rows).requires_grad_())
+    network.has_gradient = getattr(logits, "requires_grad", False)
     name, n_classes = type(model).__name__, len(model.classes_)
     shape = tuple(getattr(logits, "shape", ()))
     network.scores.is_single = n_classes == 2 and shape in {(len(rows),), (len(rows), 1)}
