@@ -7,6 +7,8 @@ from sklearn.utils.validation import check_consistent_length
 
 from sklearn_advex._utils._sklearn_compat import check_sample_weight
 
+_N_LISTED = 5  # labels in a message
+
 
 def check_classes(y, classes=None):
     """Return the class labels in `y`, or those that the user announces.
@@ -97,9 +99,10 @@ def known_positions(y, classes, X, advice="Leave out their rows."):
     positions = label_positions(y, classes, X)
     if (positions < 0).any():
         unknown = set(column_or_1d(y)[positions < 0].tolist())
+        more = " and more" if classes.size > _N_LISTED else ""
         raise ValueError(
             f"y holds labels that the model does not know: {_first_few(unknown)}. It knows the"
-            f" classes {classes.tolist()}. {advice}"
+            f" classes {_first_few(classes.tolist())}{more}. {advice}"
         )
     return positions
 
@@ -244,5 +247,5 @@ def _equals_itself(label):
 
 
 def _first_few(labels):
-    """Return at most five labels in a stable order."""
-    return sorted(labels, key=str)[:5]
+    """Return so many labels as a message lists, in a stable order."""
+    return sorted(labels, key=str)[:_N_LISTED]

@@ -1,6 +1,7 @@
 """From what a user gives as `module` to a module that can be trained."""
 
 import inspect
+import warnings
 
 import torch
 from torch import nn
@@ -68,7 +69,7 @@ def make_module(module, params, row_shape, n_classes, **more):
     """
     params = params | more
     if isinstance(module, nn.Module):
-        changes = [name for name, value in params.items() if getattr(module, name, None) != value]
+        changes = [name for name, value in params.items() if not _has(module, name, value)]
         if changes:
             raise ValueError(
                 f"module is an instance, which module__{changes[0]} cannot change any more: pass"
@@ -85,6 +86,14 @@ def make_module(module, params, row_shape, n_classes, **more):
             f" instance. Got {built!r:.80}."
         )
     return built
+
+
+def _has(module, name, value):
+    """Whether a module has an attribute of a plain value already."""
+    current = getattr(module, name, None)
+    return (
+        isinstance(value, int | float | str) and type(current) is type(value) and current == value
+    )
 
 
 def class_logits(outputs):
@@ -119,23 +128,14 @@ def _sizes(factory, row_shape, n_classes):
 def _try(module, inputs, n_classes):
     """Raise a ValueError unless a module maps inputs to logits; the first pass of lazy layers."""
     name = type(module).__name__
-    was_training = module.training
-    try:
-        with torch.enable_grad():  # so that `final_activation` can look back
-            outputs = module.eval()(inputs.to(_device_of(module), copy=True))
-    except RuntimeError as error:
-        raise ValueError(
-            f"module={name} does not take rows of shape {tuple(inputs.shape[1:])}, the shape of one"
-            f" row of X: {error}"
-        ) from error
-    finally:
-        module.train(was_training)
+    outputs = _outputs(module, inputs)
     widths = {1, 2} if n_classes == 2 else {n_classes}
     if not isinstance(outputs, torch.Tensor) or outputs.ndim != 2 or outputs.shape[1] not in widths:
         got = tuple(outputs.shape) if isinstance(outputs, torch.Tensor) else type(outputs).__name__
+        single = ", or (n_samples, 1)" if n_classes == 2 else ""
         raise ValueError(
             f"module={name} must return logits of shape (n_samples, {n_classes}), one for each of"
-            f" the {n_classes} classes in y; for {len(inputs)} rows it returned {got}."
+            f" the {n_classes} classes in y{single}; for {len(inputs)} rows it returned {got}."
         )
     activation = final_activation(outputs)
     if activation is not None:
@@ -143,6 +143,60 @@ def _try(module, inputs, n_classes):
             f"module={name} returns probabilities, but the loss and predict_proba expect logits and"
             f" would apply the softmax to them: leave out the {activation} at its end."
         )
+    _check_evaluation(module, inputs, outputs.detach())
+
+
+def _outputs(module, inputs):
+    """What a module returns in evaluation mode, with gradients for `final_activation`."""
+    name, was_training = type(module).__name__, module.training
+    try:
+        with torch.enable_grad():
+            return module.eval()(inputs.to(_device_of(module), copy=True))
+    except RuntimeError as error:
+        if any(parameter.dtype == torch.float64 for parameter in module.parameters()):
+            raise ValueError(
+                f"module={name} has weights of float64, but its inputs come in float32: convert it"
+                " by .float(), set torch.set_default_dtype(torch.float32), or convert the inputs in"
+                f" its forward. {error}"
+            ) from error
+        raise ValueError(
+            f"module={name} does not take rows of shape {tuple(inputs.shape[1:])}, the shape of one"
+            f" row of X: {error}"
+        ) from error
+    finally:
+        module.train(was_training)
+
+
+def _check_evaluation(module, inputs, outputs):
+    """Warn if what a module returns for a row in evaluation mode is not settled by the row."""
+    was_training = module.training
+    module.eval()
+    with torch.no_grad():
+        inputs = inputs.to(_device_of(module))
+        again = module(inputs.clone())
+        two = module(inputs[:2].clone()) if len(inputs) > 2 else again
+    module.train(was_training)
+    name = type(module).__name__
+    if not _is_close(again, outputs):
+        warnings.warn(
+            f"module={name} returns other logits in a second pass in evaluation mode, so that"
+            " predictions, attacks and explanations are random. Is a dropout always on? Write"
+            " F.dropout(x, training=self.training), or use the layer nn.Dropout.",
+            UserWarning,
+            stacklevel=2,
+        )
+    elif not _is_close(two, outputs[: len(two)]):
+        warnings.warn(
+            f"module={name} returns other logits for a row in another batch, also in evaluation"
+            " mode, so that predictions depend on the rows beside. Does a batch norm have"
+            " track_running_stats=False?",
+            UserWarning,
+            stacklevel=2,
+        )
+
+
+def _is_close(outputs, expected):
+    return torch.allclose(outputs, expected, rtol=1e-3, atol=1e-3 * float(expected.abs().max()))
 
 
 def _device_of(module):

@@ -413,7 +413,16 @@ class AdversarialNet(NeuralNetClassifier):
             progress = self.schedule.progress(self.n_steps / self.steps_per_epoch)
             self._set_learning_rate(progress)
             scale = self._epsilon_scale(progress)
-        step = super().train_step(self.robust_loss.prepare(self, batch, scale), **fit_params)
+        prepared = self.robust_loss.prepare(self, batch, scale)
+        try:
+            step = super().train_step(prepared, **fit_params)
+        except ValueError as error:
+            if "more than 1 value per channel" not in str(error):
+                raise
+            raise ValueError(
+                f"A batch norm of the module has no statistics of a batch of {len(batch.y)} row(s):"
+                f" raise batch_size={self.batch_size}, or give partial_fit more rows. {error}"
+            ) from error
         self._record("train", step)
         self.n_steps += 1
         return step

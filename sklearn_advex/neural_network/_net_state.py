@@ -17,7 +17,8 @@ def net_state(net):
         With the lines of the history, but without what they record of single batches.
     """
     lines = [{key: line[key] for key in line if key != "batches"} for line in net.history]
-    return {"module": net.module_.state_dict(), "history": lines}
+    weights = {_plain(name): part for name, part in net.module_.state_dict().items()}
+    return {"module": weights, "history": lines}
 
 
 def restore_net(net, state):
@@ -34,12 +35,19 @@ def restore_net(net, state):
     RuntimeError
         If the weights do not fit the module.
     """
-    net.module_.load_state_dict(state["module"])
+    names = {_plain(name): name for name in net.module_.state_dict()}
+    weights = {names.get(_plain(name), name): part for name, part in state["module"].items()}
+    net.module_.load_state_dict(weights)
     net.module_.eval()
     net.history = History(line | {"batches": []} for line in state["history"])
     for _, callback in net.callbacks_:
         if isinstance(callback, PassthroughScoring):
             _restore_best(callback, state["history"])
+
+
+def _plain(name):
+    """Name a weight as before its module was compiled."""
+    return name.replace("_orig_mod.", "")
 
 
 def _restore_best(scoring, lines):

@@ -37,12 +37,15 @@ class PersistenceMixin:
         Parameters
         ----------
         path : str or path-like
-            A file that exists is replaced, at once when the new one is complete.
+            A file that exists is replaced, at once when the new one is complete, and keeps its
+            permissions; a symbolic link stays.
 
         Raises
         ------
         NotFittedError
             If the model has not been fitted.
+        FileNotFoundError, IsADirectoryError
+            If the folder does not exist, or the path is that of a folder.
         TypeError
             If a parameter, the class labels or what a callback wrote to `history_` are no plain
             data, or `optimizer` is not from ``torch.optim``.

@@ -28,17 +28,19 @@ def write_file(path, kind, content):
     Parameters
     ----------
     path : str or path-like
-        A file that exists is replaced.
+        A file that exists is replaced and keeps its permissions, also behind a symbolic link.
     kind : {"model", "checkpoint"}
     content : dict
         Nested data as :func:`encode` takes them.
 
     Raises
     ------
+    FileNotFoundError, IsADirectoryError
+        If the folder does not exist, or the path is that of a folder.
     TypeError
         If the content has other data.
     """
-    path, tensors = Path(path), {}
+    path, tensors = _target(path, kind), {}
     items = {key: encode(item, key, tensors) for key, item in content.items()}
     metadata = {"format": _FORMAT, "version": str(_VERSION), "kind": kind}
     metadata["content"] = json.dumps(items)
@@ -46,7 +48,19 @@ def write_file(path, kind, content):
     with TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
         written = Path(folder, path.name)
         written.write_bytes(save(tensors, metadata))
+        if path.exists():
+            written.chmod(path.stat().st_mode)
         os.replace(written, path)
+
+
+def _target(path, kind):
+    """The file to write: what a symbolic link points to, in a folder that exists."""
+    target = Path(path).resolve()
+    if target.is_dir():
+        raise IsADirectoryError(f"{path} is a folder: give the path of a file in it.")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"The folder of the {kind} {path} does not exist: create it.")
+    return target
 
 
 def read_file(path, kind):

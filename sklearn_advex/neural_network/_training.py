@@ -2,8 +2,10 @@
 
 from functools import partial
 
+import numpy as np
 import torch
 from sklearn.model_selection import train_test_split
+from skorch.callbacks import LRScheduler
 from torch import nn
 
 from sklearn_advex.neural_network._attack import frozen
@@ -36,8 +38,10 @@ def build_net(estimator, device, inputs, n_classes):
     -------
     AdversarialNet
     """
+    module = build_module(estimator.module, estimator._module_params(), inputs, n_classes)
+    optimizer_params = _optimizer_params(estimator, device, module)
     net = AdversarialNet(
-        build_module(estimator.module, estimator._module_params(), inputs, n_classes),
+        module,
         criterion=nn.CrossEntropyLoss,
         optimizer=estimator.optimizer,
         lr=estimator.lr,
@@ -47,7 +51,7 @@ def build_net(estimator, device, inputs, n_classes):
         verbose=0,
         classes=range(n_classes),
         seed=estimator._seed,
-        **{f"optimizer__{k}": v for k, v in _optimizer_params(estimator, device).items()},
+        **{f"optimizer__{name}": value for name, value in optimizer_params.items()},
     )
     net.initialize()
     # Without the rows, and without the instance: skorch maps `module_` to other devices only.
@@ -70,6 +74,11 @@ def configure_net(net, estimator, inputs):
         Some inputs of the module, on its device, on which faster ways are tried.
     """
     schedule = estimator.lr_schedule
+    if schedule is not None and any(map(_is_scheduler, estimator.callbacks or [])):
+        raise ValueError(
+            f"lr_schedule={schedule!r:.80} and skorch's LRScheduler among the callbacks would both"
+            " change the learning rate: pass lr_schedule=None, or leave the callback out."
+        )
     net.lr_factor = LR_SCHEDULES[schedule] if isinstance(schedule, str) else schedule
     net.epsilon_warmup = resolve_warmup(estimator.epsilon_warmup, estimator.training)
     net.alpha = estimator.alpha
@@ -86,6 +95,11 @@ def configure_net(net, estimator, inputs):
     if net.callback_request != request:
         net.callback_request, net.callbacks = request, estimator._all_callbacks()
         net.initialize_callbacks()
+
+
+def _is_scheduler(item):
+    """Whether an entry of `callbacks`, which may be a pair with a name, is skorch's LRScheduler."""
+    return isinstance(item[1] if isinstance(item, tuple) else item, LRScheduler)
 
 
 def resolve_warmup(epsilon_warmup, training):
@@ -131,6 +145,13 @@ def training_data(rows, layout, device, validation_fraction, seed):
     )
     if validation_fraction is None:
         return TrainingData(data, None)
+    _, counts = np.unique(rows.y, return_counts=True)
+    if counts.min() < 2:
+        raise ValueError(
+            f"validation_fraction={validation_fraction} needs two rows of each class, one to train"
+            " on and one to watch, but y has a class with a single row: pass more rows of it, or"
+            " validation_fraction=None."
+        )
     try:
         train, valid = train_test_split(
             range(len(rows.y)), test_size=validation_fraction, stratify=rows.y, random_state=seed
@@ -142,10 +163,12 @@ def training_data(rows, layout, device, validation_fraction, seed):
     return TrainingData(data.take(torch.tensor(train)), data.take(torch.tensor(valid)))
 
 
-def _optimizer_params(estimator, device):
+def _optimizer_params(estimator, device, module):
     """What the user asks for; Adam updates in one pass unless told how, three times as fast."""
     params = estimator._nested_params("optimizer__")
     is_adam = estimator.optimizer in (torch.optim.Adam, torch.optim.AdamW)
-    if is_adam and device.type in ("cpu", "cuda") and not _ADAM_FORMS & params.keys():
+    is_real = all(parameter.is_floating_point() for parameter in module.parameters())
+    has_fused = is_adam and is_real and device.type in ("cpu", "cuda")
+    if has_fused and not _ADAM_FORMS & params.keys():
         params |= {"fused": True}
     return params

@@ -310,6 +310,12 @@ def _check_logits(network, model, X, output):
     X_chosen = safe_indexing(X, chosen) if is_own else network.tensor(rows).cpu().numpy()
     probabilities = np.asarray(model.predict_proba(X_chosen))
     scores = network.scores_of(rows, len(rows))
+    if not np.allclose(scores, network.scores_of(rows, len(rows)), rtol=1e-3):
+        raise ValueError(
+            f"The module of {name} returns other logits in a second pass in evaluation mode, so"
+            " that there is nothing settled to explain. Is a dropout always on? Write"
+            " F.dropout(x, training=self.training), or use the layer nn.Dropout."
+        )
     expected = network.outputs_of(scores, "probability")
     if not np.allclose(probabilities, expected, rtol=0.0, atol=_PROBE_TOLERANCE):
         raise ValueError(
