@@ -107,7 +107,7 @@ def test_is_the_path_integral(n_classes, output, baseline):
 
 
 def test_equals_captum():
-    import torch
+    torch = pytest.importorskip("torch")
     from captum.attr import IntegratedGradients
 
     model, X = random_model(3, seed=1, scale=3.0)
@@ -403,7 +403,7 @@ def test_softmax(scale, output):
 @pytest.mark.parametrize("output", ["probability", "loss"])
 @pytest.mark.parametrize("baseline", [0.0, 0.4])
 def test_softmax_equals_captum(output, baseline):
-    import torch
+    torch = pytest.importorskip("torch")
     from captum.attr import IntegratedGradients
 
     rng = np.random.default_rng(0)
