@@ -44,6 +44,7 @@ from sklearn_advex.neural_network._device import resolve_device, seeded
 from sklearn_advex.neural_network._modules import class_logits
 from sklearn_advex.neural_network._nested_params import NestedParamsMixin
 from sklearn_advex.neural_network._net import DivergenceError, Schedule
+from sklearn_advex.neural_network._onnx_export import OnnxExportMixin
 from sklearn_advex.neural_network._persistence import PersistenceMixin
 from sklearn_advex.neural_network._progress import TrainingProgress
 from sklearn_advex.neural_network._robust_losses import ROBUST_LOSSES, Adversary
@@ -59,6 +60,7 @@ class BaseAdversarialNetClassifier(
     AttributionBoundsMixin,
     CertifyMixin,
     PersistenceMixin,
+    OnnxExportMixin,
     ExplainMixin,
     NestedParamsMixin,
     ClassifierMixin,
