@@ -13,7 +13,7 @@ NEWEST_PYTHON ?= python3.13
 # What is not about networks: every folder of tests but theirs, and the examples in docstrings.
 LIGHT_TESTS = $(addprefix tests/,_utils attribution dask linear_model metrics model_selection \
 	plotting report test_architecture.py test_callbacks.py test_common.py test_containers.py \
-	test_light.py test_losses.py test_perturbation.py) \
+	test_light.py test_losses.py test_perturbation.py test_skops.py) \
 	sklearn_advex --ignore=sklearn_advex/neural_network --ignore=sklearn_advex/_input_gradients \
 	--ignore=sklearn_advex/attribution/_torch
 
@@ -33,8 +33,9 @@ demo: $(VENV)/installed-plot ## natural, l1 and adversarial model side by side, 
 test: $(VENV)/installed-test ## the test suite; ARGS="-k gini" and the like are passed to pytest
 	$(PY) -m pytest $(ARGS)
 
-test-interop: $(VENV)/installed-test $(VENV)/installed-interop ## with encoders of other libraries
-	$(PY) -m pytest tests/interop tests/test_containers.py $(ARGS)
+test-interop: $(VENV)/installed-test $(VENV)/installed-interop ## with encoders and formats of others
+	$(PY) -m pytest tests/interop tests/test_containers.py tests/test_onnx.py \
+		tests/neural_network/test_onnx_export.py $(ARGS)
 
 test-light: $(VENV)-light/installed ## linear models in an environment without torch
 	$(VENV)-light/bin/python -c "import importlib.util as u; assert u.find_spec('torch') is None"

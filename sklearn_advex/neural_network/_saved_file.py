@@ -38,15 +38,37 @@ def write_file(path, kind, content):
     TypeError
         If the content has other data.
     """
-    path, tensors = Path(path), {}
+    path = Path(path)
+    data = file_content(kind, content)
+    with TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
+        written = Path(folder, path.name)
+        written.write_bytes(data)
+        os.replace(written, path)
+
+
+def file_content(kind, content):
+    """Return what :func:`write_file` writes.
+
+    Parameters
+    ----------
+    kind : {"model", "checkpoint"}
+    content : dict
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    TypeError
+        As for :func:`write_file`.
+    """
+    tensors = {}
     items = {key: encode(item, key, tensors) for key, item in content.items()}
     metadata = {"format": _FORMAT, "version": str(_VERSION), "kind": kind}
     metadata["content"] = json.dumps(items)
     metadata["sha256"] = _digest(metadata, tensors)
-    with TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
-        written = Path(folder, path.name)
-        written.write_bytes(save(tensors, metadata))
-        os.replace(written, path)
+    return save(tensors, metadata)
 
 
 def read_file(path, kind):
@@ -86,6 +108,29 @@ def read_file(path, kind):
         )
     items = json.loads(metadata["content"])
     return {key: decode(item, tensors) for key, item in items.items()}
+
+
+def parse_file(data, kind):
+    """Return what :func:`read_file` reads, from the content of a file.
+
+    Parameters
+    ----------
+    data : bytes
+    kind : {"model", "checkpoint"}
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    ValueError
+        As for :func:`read_file`.
+    """
+    with TemporaryDirectory() as folder:
+        path = Path(folder, kind)
+        path.write_bytes(data)
+        return read_file(path, kind)
 
 
 def _read_safetensors(path):
