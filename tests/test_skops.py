@@ -93,5 +93,5 @@ def test_an_instance_of_a_module_is_refused():
 
     model = AdversarialNetClassifier(torch.nn.Linear(30, 2), clip=None, max_epochs=1)
     model = model.fit(StandardScaler().fit_transform(X), y)
-    with pytest.raises(TypeError, match="module is an instance.*its class or another factory"):
+    with pytest.raises(TypeError, match=r"module is an instance.*its class or another factory"):
         skops.io.dumps(model)

@@ -16,6 +16,7 @@ from sklearn_advex._perturbation import resolve_epsilon
 from sklearn_advex._utils._class_targets import check_classes, known_positions, label_positions
 from sklearn_advex._utils._containers import frame_like, row_shape
 from sklearn_advex._utils._counts import check_count
+from sklearn_advex._utils._documentation import DocumentationLinkMixin
 from sklearn_advex._utils._sklearn_compat import (
     Interval,
     StrOptions,
@@ -63,6 +64,7 @@ class BaseAdversarialNetClassifier(
     OnnxExportMixin,
     ExplainMixin,
     NestedParamsMixin,
+    DocumentationLinkMixin,
     ClassifierMixin,
     BaseEstimator,
 ):
