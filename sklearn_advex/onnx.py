@@ -35,9 +35,8 @@ def register_converters():
     other than "log_loss", or with the option ``raw_scores=True``, the second output are scores, one
     column per class: those of the decision function, which for two classes are (-s, s).
 
-    Do not register scikit-learn's converter of LogisticRegression for these models: it takes
-    several classes for a softmax and two classes for an option that these models lack, and gives
-    other probabilities without an error.
+    Do not register scikit-learn's converter of LogisticRegression for these models: it takes their
+    scores for those of a softmax, and gives other probabilities without an error.
 
     Raises
     ------

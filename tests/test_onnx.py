@@ -127,7 +127,8 @@ def test_a_pipeline_of_a_table(limit):
     np.testing.assert_allclose(probabilities, model.predict_proba(X), atol=1e-6)
 
 
-def test_converters_of_scikit_learn_are_wrong_and_ours_are_not():
+@pytest.mark.parametrize("data", DATA)
+def test_converters_of_scikit_learn_are_wrong_and_ours_are_not(data):
     """The obvious attempt, against which the documentation warns."""
     from skl2onnx.common.shape_calculator import calculate_linear_classifier_output_shapes
     from skl2onnx.operator_converters.linear_classifier import convert_sklearn_linear_classifier
@@ -142,7 +143,7 @@ def test_converters_of_scikit_learn_are_wrong_and_ours_are_not():
         convert_sklearn_linear_classifier,
         options={"zipmap": [True, False], "nocl": [True, False], "raw_scores": [True, False]},
     )
-    X, y = load("three classes", "numbers")
+    X, y = load(data, "numbers")
     error = {}
     for kind in (ByHand, AdversarialLogisticRegression):
         model = kind(epsilon=0.05).fit(X, y)

@@ -244,7 +244,7 @@ def test_stored_entries_of_sparse_results():
 def test_wide_sparse_input_is_never_made_dense():
     n_samples, n_features = 300_000, 300_000  # 720 GB if it were dense
     X = sparse.random_array(
-        (n_samples, n_features), density=1e-5, format="csr", rng=np.random.default_rng(0)
+        (n_samples, n_features), density=1e-5, format="csr", random_state=np.random.default_rng(0)
     )
     coef = np.where(np.arange(n_features) % 1000 == 0, 1.0, 0.0)
     # A full training matrix is as impossible: take the attributes of a fit.
