@@ -1,4 +1,4 @@
-# make demo | test | test-interop | lint | docs | bench | bench-* | paper-tabular | paper-images
+# make demo | test | test-* | lint | docs | dist | bench | bench-* | paper-tabular | paper-images
 #
 # Needs Python >= 3.11 and make. Each target installs what it needs into .venv, at the versions of
 # constraints.txt; a stamp file per extra makes the second call install nothing.
@@ -6,10 +6,20 @@
 PYTHON ?= python3
 VENV ?= .venv
 PY := $(VENV)/bin/python
-PIP_INSTALL = $(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP = -m pip install --quiet --disable-pip-version-check
+PIP_INSTALL = $(PY) $(PIP) --constraint constraints.txt
+NEWEST_PYTHON ?= python3.13
+
+# What is not about networks: every folder of tests but theirs, and the examples in docstrings.
+LIGHT_TESTS = $(addprefix tests/,_utils attribution dask linear_model metrics model_selection \
+	plotting report test_architecture.py test_callbacks.py test_common.py test_containers.py \
+	test_light.py test_losses.py test_perturbation.py test_skops.py) \
+	sklearn_advex --ignore=sklearn_advex/neural_network --ignore=sklearn_advex/_input_gradients \
+	--ignore=sklearn_advex/attribution/_torch
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-interop lint docs bench bench-linear bench-targets \
+.PHONY: help demo test test-interop test-light test-oldest test-newest lint docs dist \
+	bench bench-linear bench-targets \
 	bench-network bench-certified bench-frontier bench-regressions paper-tabular paper-images clean
 .DELETE_ON_ERROR:
 
@@ -23,8 +33,19 @@ demo: $(VENV)/installed-plot ## natural, l1 and adversarial model side by side, 
 test: $(VENV)/installed-test ## the test suite; ARGS="-k gini" and the like are passed to pytest
 	$(PY) -m pytest $(ARGS)
 
-test-interop: $(VENV)/installed-test $(VENV)/installed-interop ## with encoders of other libraries
-	$(PY) -m pytest tests/interop tests/test_containers.py $(ARGS)
+test-interop: $(VENV)/installed-test $(VENV)/installed-interop ## with encoders and formats of others
+	$(PY) -m pytest tests/interop tests/test_containers.py tests/test_onnx.py \
+		tests/neural_network/test_onnx_export.py $(ARGS)
+
+test-light: $(VENV)-light/installed ## linear models in an environment without torch
+	$(VENV)-light/bin/python -c "import importlib.util as u; assert u.find_spec('torch') is None"
+	$(VENV)-light/bin/python -m pytest $(LIGHT_TESTS) $(ARGS)
+
+test-oldest: $(VENV)-oldest/installed ## the test suite with the oldest versions declared
+	$(VENV)-oldest/bin/python -m pytest $(ARGS)
+
+test-newest: $(VENV)-newest/installed ## with the newest; NEWEST_PYTHON=python3.13 by default
+	$(VENV)-newest/bin/python -m pytest $(ARGS)
 
 lint: $(VENV)/installed-lint ## style and formatting, without changing a file
 	$(PY) -m ruff check .
@@ -33,6 +54,11 @@ lint: $(VENV)/installed-lint ## style and formatting, without changing a file
 docs: $(VENV)/installed-docs ## the documentation, in docs/_build/html
 	rm -rf docs/generated
 	$(PY) -m sphinx -W --keep-going --quiet -b html docs docs/_build/html
+
+dist: $(VENV)/installed-dist ## source distribution and wheel, checked as PyPI checks them
+	rm -rf dist
+	$(PY) -m build --no-isolation
+	$(PY) -m twine check --strict dist/*
 
 bench: bench-linear bench-targets bench-network ## all measurements of speed, 40 minutes
 
@@ -65,7 +91,7 @@ paper-images: $(VENV)/installed-plot ## the paper's image experiments; ARGS=--fu
 	$(PY) benchmarks/paper/images.py $(ARGS)
 
 clean: ## remove .venv and everything built
-	rm -rf $(VENV) build dist *.egg-info docs/_build docs/generated examples/output
+	rm -rf $(VENV) $(VENV)-light $(VENV)-oldest $(VENV)-newest build dist *.egg-info docs/_build docs/generated examples/output
 	rm -rf .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -77,6 +103,27 @@ $(VENV)/created:
 # for a release of requests that is years old.
 $(VENV)/installed-rivals: $(VENV)/installed-bench
 	$(PIP_INSTALL) --no-deps torchattacks adversarial-robustness-toolbox six fastsparsegams
+	touch $@
+
+# Without what it declares to need, and then what of that is not for networks.
+$(VENV)-light/installed: pyproject.toml constraints.txt .ci/light_requirements.py
+	$(PYTHON) -m venv $(VENV)-light
+	$(PYTHON) .ci/light_requirements.py > $(VENV)-light/requirements.txt
+	$(VENV)-light/bin/python $(PIP) --constraint constraints.txt setuptools \
+		--requirement $(VENV)-light/requirements.txt
+	$(VENV)-light/bin/python $(PIP) --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(VENV)-oldest/installed: pyproject.toml constraints-oldest.txt
+	$(PYTHON) -m venv $(VENV)-oldest
+	$(VENV)-oldest/bin/python $(PIP) --constraint constraints-oldest.txt setuptools
+	$(VENV)-oldest/bin/python $(PIP) --constraint constraints-oldest.txt --no-build-isolation \
+		--editable ".[test,plot]"
+	touch $@
+
+$(VENV)-newest/installed: pyproject.toml
+	$(NEWEST_PYTHON) -m venv $(VENV)-newest
+	$(VENV)-newest/bin/python $(PIP) --upgrade --upgrade-strategy eager --editable ".[test,plot]"
 	touch $@
 
 # The build runs without isolation so that the constraints hold for setuptools too.

@@ -233,6 +233,8 @@ class _Ball(PerturbationSet):
         """Return the multiple of the set that has a change on its boundary."""
         with np.errstate(divide="ignore", invalid="ignore"):
             relative = np.where(change != 0, np.abs(change) / self.epsilon, 0.0)
+        if self.order == np.inf:  # np.linalg.norm refuses a model without features in NumPy 2.0
+            return relative.max(axis=-1, initial=0.0)
         return np.linalg.norm(relative, self.order, axis=-1)
 
 

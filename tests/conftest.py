@@ -2,6 +2,7 @@
 
 import functools
 import http.client
+import importlib.util
 import os
 import socket
 import warnings
@@ -13,6 +14,16 @@ from sklearn import datasets
 # A deadline per example measures how busy the machine is; in CI the examples are the same each run.
 hypothesis.settings.register_profile("suite", deadline=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("suite")
+
+# What is about networks alone is left out of an environment for linear models (`make test-light`).
+if importlib.util.find_spec("torch") is None:
+    collect_ignore = [
+        "_input_gradients",
+        "neural_network",
+        "attribution/test_exact_path.py",
+        "attribution/test_networks.py",
+        "attribution/test_paper_network.py",
+    ]
 
 
 @functools.cache

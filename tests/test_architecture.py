@@ -21,7 +21,7 @@ LAYERS = (
     {"_networks", "_losses", "_perturbation", "metrics", SHARED},
     {"attribution"},
     {"linear_model", "neural_network"},
-    {"model_selection", "plotting", "report"},
+    {"model_selection", "onnx", "plotting", "report"},
 )
 LAYER_OF = {part: depth for depth, parts in enumerate(LAYERS) for part in parts}
 
@@ -48,6 +48,8 @@ def violation(importer, target, in_function):
         return "dask belongs inside functions that were given a collection"
     if top == "matplotlib" and (part != "plotting" or not in_function):
         return "matplotlib belongs inside the functions of plotting"
+    if top in {"onnx", "onnxscript", "skl2onnx"} and not in_function:
+        return "ONNX belongs inside functions that were asked for a graph"
     if top == "sklearn" and importer != SKLEARN_COMPAT:
         private = [p for p in target.split(".") if p.startswith("_") and not p.endswith("__")]
         if private:
@@ -168,6 +170,7 @@ def test_the_rule_lets_pass(importer, source):
         ("linear_model._base", "import dask.array as da", "dask belongs"),
         ("_utils._dask", "from distributed import Client", "dask belongs"),
         ("report._tables", "def f():\n    import matplotlib", "matplotlib belongs"),
+        ("onnx", "from skl2onnx import to_onnx", "ONNX belongs"),
         ("metrics._impact", "from sklearn.utils._tags import Tags", "private"),
         ("metrics._impact", "from sklearn.utils.validation import _num_samples", "private"),
     ],
@@ -230,4 +233,5 @@ def test_import_loads_nothing_heavy(name):
     loaded = {module.split(".")[0] for module in run.stdout.split()}
     assert PACKAGE in loaded
     heavy = {"torch", "skorch", "captum", "matplotlib", "shap", "dask", "distributed", "pandas"}
+    heavy |= {"onnx", "skl2onnx", "onnxruntime"}
     assert loaded.isdisjoint(heavy)

@@ -7,12 +7,13 @@ import sys
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.datasets import load_iris
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_advex import AdversarialLogisticRegression, AdversarialLogisticRegressionCV
 from sklearn_advex._utils import _sklearn_compat
+
+callback = pytest.importorskip("sklearn.callback", reason="scikit-learn 1.8 has no callbacks")
 
 X, Y = load_iris(return_X_y=True)
 
@@ -84,7 +85,7 @@ def test_a_search_holds_the_tasks_of_its_fits():
 def test_a_progress_bar_nests_in_a_search(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     search = GridSearchCV(AdversarialLogisticRegression(), {"epsilon": [0.1, 0.3]}, cv=3)
-    search.set_callbacks(ProgressBar()).fit(X, Y)
+    search.set_callbacks(callback.ProgressBar()).fit(X, Y)
     shown = capsys.readouterr().out
     assert "GridSearchCV - fit" in shown
     assert shown.count("AdversarialLogisticRegression - fit") == 2 * 3 + 1
@@ -94,14 +95,14 @@ def test_a_progress_bar_nests_in_a_search(capsys, monkeypatch):
 def test_a_progress_bar_of_a_cross_validated_fit_in_processes(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     model = AdversarialLogisticRegressionCV([0.1, 0.3], cv=3, n_jobs=2)
-    model.set_callbacks(ProgressBar()).fit(X, Y > 1)
+    model.set_callbacks(callback.ProgressBar()).fit(X, Y > 1)
     shown = capsys.readouterr().out
     assert shown.count("AdversarialLogisticRegressionCV - path") == 3 + 1
 
 
 def test_a_monitor_can_score_the_fitted_model():
     weights = np.linspace(1, 2, len(Y))
-    monitor = ScoringMonitor(scoring="accuracy")
+    monitor = callback.ScoringMonitor(scoring="accuracy")
     model = AdversarialLogisticRegression().set_callbacks(monitor).fit(X, Y, weights)
     (log,) = monitor.get_logs(select="all")
     assert [entry["accuracy"] for entry in log.data] == [model.score(X, Y, weights)]
@@ -109,9 +110,9 @@ def test_a_monitor_can_score_the_fitted_model():
 
 @pytest.mark.parametrize("cls", [AdversarialLogisticRegression, AdversarialLogisticRegressionCV])
 def test_callbacks_survive_clone_and_pickle(cls):
-    model = cls().set_callbacks(ProgressBar())
+    model = cls().set_callbacks(callback.ProgressBar())
     for copy in (clone(model), pickle.loads(pickle.dumps(model))):
-        assert isinstance(copy._skl_callbacks[0], ProgressBar)
+        assert isinstance(copy._skl_callbacks[0], callback.ProgressBar)
 
 
 def test_a_failed_fit_tears_its_callbacks_down():

@@ -1,32 +1,17 @@
-"""scikit-learn's own checks, over every estimator of the package."""
+"""scikit-learn's own checks, over every linear estimator of the package."""
 
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
-from torch import nn
 
 from sklearn_advex import (
-    AdversarialCNNClassifier,
     AdversarialLinearClassifier,
     AdversarialLogisticRegression,
     AdversarialLogisticRegressionCV,
-    AdversarialMLPClassifier,
-    AdversarialNetClassifier,
     MaxColumnsClassifier,
 )
 from sklearn_advex._losses import LOSSES
 from sklearn_advex._perturbation import PERTURBATION_SETS
-from sklearn_advex.neural_network import ConvNet
 
-
-def multilayer_perceptron(n_features, n_classes):
-    return nn.Sequential(nn.Linear(n_features, 32), nn.ReLU(), nn.Linear(32, n_classes))
-
-
-def small_conv_net(input_shape, n_classes):
-    return ConvNet(input_shape, n_classes, n_filters=(8,), n_hidden=32)
-
-
-NETWORK = {"clip": None, "epsilon": 0.05, "attack_steps": 2, "lr": 0.02, "max_epochs": 20}
 ESTIMATORS = [
     *(
         AdversarialLinearClassifier(loss, norm=norm)
@@ -40,38 +25,7 @@ ESTIMATORS = [
     AdversarialLogisticRegressionCV(epsilons=[0.01, 0.1], cv=2),
     AdversarialLogisticRegressionCV(epsilons=[0.01], cv=2, max_features=[1, 3]),
     MaxColumnsClassifier(AdversarialLogisticRegression(), max_columns=2),
-    AdversarialMLPClassifier(max_epochs=30),
-    AdversarialNetClassifier(multilayer_perceptron, **NETWORK),
-    AdversarialCNNClassifier(small_conv_net, input_shape=(1, 1, -1), **NETWORK),
 ]
-EXPECTED_FAILURES_OF_NETWORKS = {
-    "check_sample_weight_equivalence_on_dense_data": (
-        "a row of weight 2 and two rows fall into different batches"
-    ),
-    "check_methods_subset_invariance": (
-        "asks for 1e-7, and the order in which float32 sums are added up depends on the batch"
-    ),
-    "check_do_not_raise_errors_in_init_or_set_params": (
-        "takes the name of **nested_params for a parameter; a name without the prefix of module or"
-        " optimizer is an error at once"
-    ),
-}
-
-
-EXPECTED_FAILURES_OF_MLP = {
-    name: EXPECTED_FAILURES_OF_NETWORKS[name]
-    for name in (
-        "check_sample_weight_equivalence_on_dense_data",
-        "check_methods_subset_invariance",
-    )
-}
-
-
-def expected_failures(estimator):
-    if isinstance(estimator, AdversarialMLPClassifier):
-        return EXPECTED_FAILURES_OF_MLP
-    is_network = isinstance(estimator, AdversarialNetClassifier | AdversarialCNNClassifier)
-    return EXPECTED_FAILURES_OF_NETWORKS if is_network else {}
 
 
 # Some checks fit labels that are pure chance: a model without features is then the right answer.
@@ -79,6 +33,6 @@ def expected_failures(estimator):
 @pytest.mark.filterwarnings("ignore:The least populated class:UserWarning")
 @pytest.mark.filterwarnings("ignore:All coefficients are 0:UserWarning")
 @pytest.mark.filterwarnings("ignore:A model without features scores:UserWarning")
-@parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failures, xfail_strict=True)
+@parametrize_with_checks(ESTIMATORS)
 def test_scikit_learns_checks(estimator, check):
     check(estimator)

@@ -161,7 +161,7 @@ def first_row(table):
     if _is_pandas(table):
         return table.iloc[0].to_numpy()
     if is_frame(table):
-        return np.array(nw.from_native(table, eager_only=True).row(0), dtype=object)
+        return np.array(nw.from_native(table, eager_only=True).head(1).rows()[0], dtype=object)
     return np.asarray(table)[0]
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn_advex._utils._containers import frame_like, is_frame, is_sparse, row_shape
 from sklearn_advex._utils._counts import check_count
 from sklearn_advex._utils._dask import is_dask
+from sklearn_advex._utils._optional import needs_network_packages
 from sklearn_advex._utils._pipeline import decides_by_threshold, transform_to_last_step
 from sklearn_advex.attribution._backend import Backend, completeness, oversized
 from sklearn_advex.attribution._ensembles import attribute_ensemble, members_of
@@ -34,7 +35,8 @@ def _network(method):
     """Create a backend that imports torch only when a network is explained."""
 
     def attribute(model, X, y, **options):
-        from sklearn_advex.attribution._torch import attribute_network
+        with needs_network_packages("Explaining a network"):
+            from sklearn_advex.attribution._torch import attribute_network
 
         return attribute_network(model, X, y, method=method, **options)
 

@@ -312,6 +312,7 @@ class LinearScores(NamedTuple):
         pairs, pair_of_row = np.unique(
             np.column_stack([rivals, labels]), axis=0, return_inverse=True
         )
+        pair_of_row = pair_of_row.ravel()  # NumPy 2.0 gives it two axes
         changes = perturbation.maximizer(self.coef[pairs[:, 0]] - self.coef[pairs[:, 1]])
         changes = changes.astype(self.rows.dtype)
         if issparse(self.rows):

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_advex._utils._containers import n_rows_of, one_row_per_sample, row_shape
 from sklearn_advex._utils._dask import is_dask
+from sklearn_advex._utils._documentation import DocumentationLinkMixin
 from sklearn_advex._utils._pipeline import (
     encoded_feature_names,
     last_step_of,
@@ -31,7 +32,9 @@ from sklearn_advex.attribution._groups import resolve_groups
 _ROWS_TO_CHECK = 1000
 
 
-class AttributionTransformer(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
+class AttributionTransformer(
+    DocumentationLinkMixin, MetaEstimatorMixin, TransformerMixin, BaseEstimator
+):
     """Replace each row by the attributions of its prediction.
 
     What :func:`~sklearn_advex.explain` computes, as a transformer: its output has a column per

@@ -18,6 +18,7 @@ from sklearn_advex._perturbation import PERTURBATION_SETS, perturbation_set, res
 from sklearn_advex._utils._class_targets import known_positions, label_positions
 from sklearn_advex._utils._containers import as_floats, frame_like, refuse_dates
 from sklearn_advex._utils._dask import empty_rows, is_dask, lazy_for_dask, refuse_mixed
+from sklearn_advex._utils._documentation import DocumentationLinkMixin
 from sklearn_advex._utils._sklearn_compat import (
     CallbackSupportMixin,
     Interval,
@@ -65,7 +66,11 @@ def _has_probabilities(estimator):
 
 
 class BaseAdversarialLinearClassifier(
-    ExplainMixin, CallbackSupportMixin, LinearClassifierMixin, BaseEstimator
+    ExplainMixin,
+    CallbackSupportMixin,
+    DocumentationLinkMixin,
+    LinearClassifierMixin,
+    BaseEstimator,
 ):
     """What adversarially trained linear classifiers share whatever their loss.
 

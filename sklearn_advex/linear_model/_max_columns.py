@@ -10,6 +10,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_advex._utils._containers import column_names
+from sklearn_advex._utils._documentation import DocumentationLinkMixin
 from sklearn_advex._utils._sklearn_compat import HasMethods, Interval, fit_context
 from sklearn_advex.attribution import ExplainMixin
 from sklearn_advex.attribution._groups import resolve_groups
@@ -25,7 +26,9 @@ def _fitted_has(name):
     return check
 
 
-class MaxColumnsClassifier(ExplainMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class MaxColumnsClassifier(
+    ExplainMixin, DocumentationLinkMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator
+):
     """Limit a pipeline to a number of columns of the table that it is given.
 
     A column that is encoded as several features counts once: its features enter and leave the

@@ -76,12 +76,21 @@ def most_concise(max_drop=0.01, accuracy="accuracy", sparseness="gini", dummy_sc
         raise TypeError(f"max_drop must be a number, got {max_drop!r}.")
     if not (np.isfinite(max_drop) and max_drop >= 0):
         raise ValueError(f"max_drop must be finite and at least 0, got {max_drop!r}.")
-    return _MostConcise(max_drop, accuracy, sparseness, dummy_score)
+    return MostConcise(max_drop, accuracy, sparseness, dummy_score)
 
 
 @dataclass(frozen=True, repr=False)
-class _MostConcise:
-    """See :func:`most_concise`."""
+class MostConcise:
+    """The rule that :func:`most_concise` makes; of use for lists of types that are trusted.
+
+    Parameters
+    ----------
+    max_drop : float
+    accuracy : str
+    sparseness : str
+    dummy_score : float or None, default=None
+        All as for :func:`most_concise`.
+    """
 
     max_drop: float
     accuracy: str

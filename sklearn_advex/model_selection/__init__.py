@@ -1,6 +1,6 @@
 """Model selection by accuracy, sparseness of explanations and robustness together."""
 
-from sklearn_advex.metrics._concise_choice import most_concise
+from sklearn_advex.metrics._concise_choice import MostConcise, most_concise
 from sklearn_advex.model_selection._certified import (
     certified_accuracy_scorer,
     make_certified_accuracy_scorer,
@@ -17,6 +17,7 @@ from sklearn_advex.model_selection._scorers import (
 )
 
 __all__ = [
+    "MostConcise",
     "adversarial_accuracy_scorer",
     "certified_accuracy_scorer",
     "gini_scorer",

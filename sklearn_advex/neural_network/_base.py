@@ -18,6 +18,7 @@ from sklearn_advex._perturbation import resolve_epsilon
 from sklearn_advex._utils._class_targets import check_classes, known_positions, label_positions
 from sklearn_advex._utils._containers import row_shape
 from sklearn_advex._utils._counts import check_count
+from sklearn_advex._utils._documentation import DocumentationLinkMixin
 from sklearn_advex._utils._sklearn_compat import (
     Interval,
     StrOptions,
@@ -47,6 +48,7 @@ from sklearn_advex.neural_network._device import resolve_device, seeded
 from sklearn_advex.neural_network._modules import class_logits
 from sklearn_advex.neural_network._nested_params import NestedParamsMixin
 from sklearn_advex.neural_network._net import DivergenceError, Schedule
+from sklearn_advex.neural_network._onnx_export import OnnxExportMixin
 from sklearn_advex.neural_network._persistence import PersistenceMixin
 from sklearn_advex.neural_network._perturbed_rows import as_given
 from sklearn_advex.neural_network._progress import TrainingProgress
@@ -63,8 +65,10 @@ class BaseAdversarialNetClassifier(
     AttributionBoundsMixin,
     CertifyMixin,
     PersistenceMixin,
+    OnnxExportMixin,
     ExplainMixin,
     NestedParamsMixin,
+    DocumentationLinkMixin,
     ClassifierMixin,
     BaseEstimator,
 ):

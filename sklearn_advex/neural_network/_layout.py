@@ -57,7 +57,7 @@ class RowLayout:
         Tensor of shape (n_samples, *module_shape)
             A view where the order in memory allows.
         """
-        stacked = rows.reshape(len(rows), *self.stacked)
+        stacked = rows.reshape(rows.shape[0], *self.stacked)
         return stacked.movedim(-1, 1) if self.channels_last else stacked
 
     def restore(self, inputs):

@@ -1,15 +1,17 @@
 """Saving a fitted network without pickle."""
 
+import copyreg
 from dataclasses import asdict
 
 import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
+from torch import nn
 
 from sklearn_advex.neural_network._conv_net import ConvNet
 from sklearn_advex.neural_network._layout import RowLayout
 from sklearn_advex.neural_network._net_state import net_state, restore_net
-from sklearn_advex.neural_network._saved_file import read_file, write_file
+from sklearn_advex.neural_network._saved_file import file_content, parse_file, read_file, write_file
 
 _FITTED = (
     "classes_",
@@ -19,6 +21,7 @@ _FITTED = (
     "epsilon_",
     "categories_",
 )
+_PLAIN_STATE = "_saved_network"  # key of a state that is a file of `save`, as bytes
 
 
 class PersistenceMixin:
@@ -51,16 +54,7 @@ class PersistenceMixin:
             data, or `optimizer` is not from ``torch.optim``.
         """
         check_is_fitted(self)
-        content = {
-            "class": type(self).__name__,
-            "module": qualified_name(self.module),
-            "parameters": _plain_parameters(self),
-            "fitted": {name: getattr(self, name) for name in _FITTED if hasattr(self, name)},
-            "layout": asdict(self._layout),
-            "seed": self._seed,
-            "net": net_state(self.net_),
-        }
-        write_file(path, "model", content)
+        write_file(path, "model", _plain_content(self))
 
     @classmethod
     def load(cls, path, *, module=None, device="auto"):
@@ -97,28 +91,75 @@ class PersistenceMixin:
                 f"{path} holds a model of the class {saved['class']}, not {cls.__name__}: load it"
                 f" by {saved['class']}.load."
             )
-        parameters = saved["parameters"] | {"device": device}
-        if "optimizer" in parameters:
-            parameters["optimizer"] = _torch_optimizer(parameters["optimizer"])
         if "module" in cls._get_param_names():
-            named = _known_module(saved["module"], path) if module is None else module
-            parameters["module"] = named
+            module = _known_module(saved["module"], path) if module is None else module
         elif module is not None:
             raise ValueError(f"{cls.__name__} makes its own module: load it without module=.")
-        model = cls(**parameters)
-        for name in _FITTED:
-            if name in saved["fitted"]:
-                setattr(model, name, saved["fitted"][name])
-        model._layout = RowLayout(**saved["layout"])
-        model._initialize(model.feature_means_[np.newaxis], saved["seed"])
-        try:
-            restore_net(model.net_, saved["net"])
-        except RuntimeError as error:
-            raise ValueError(
-                f"The weights in {path} do not fit the module: pass as module what the model was"
-                f" made with, {saved['module']}. {error}"
-            ) from error
+        model = cls.__new__(cls)
+        _restore(model, saved, module, device, path)
         return model
+
+    def __getstate__(self):
+        """Return the state as plain data, for formats that run no code to load a model.
+
+        Pickle, joblib and copies keep more, see `__reduce_ex__`.
+        """
+        if not self.__sklearn_is_fitted__():
+            return super().__getstate__()
+        module = self.module if "module" in self._get_param_names() else None
+        if isinstance(module, nn.Module):
+            raise TypeError(
+                "module is an instance, whose code cannot be saved without pickle: make the model"
+                " with its class or another factory, or use pickle or joblib."
+            )
+        return {_PLAIN_STATE: file_content("model", _plain_content(self)), "module": module}
+
+    def __setstate__(self, state):
+        """Restore what `__getstate__` or `__reduce_ex__` gave."""
+        if _PLAIN_STATE not in state:
+            super().__setstate__(state)
+            return
+        saved = parse_file(state[_PLAIN_STATE], "model")
+        _restore(self, saved, state["module"], "auto", "the state of the network")
+
+    def __reduce_ex__(self, protocol):
+        """Pickle and copy all: the optimizer, callbacks and whatever the module is."""
+        return copyreg.__newobj__, (type(self),), super().__getstate__()
+
+
+def _plain_content(model):
+    """Everything about a fitted model that is plain data."""
+    return {
+        "class": type(model).__name__,
+        "module": qualified_name(model.module),
+        "parameters": _plain_parameters(model),
+        "fitted": {name: getattr(model, name) for name in _FITTED if hasattr(model, name)},
+        "layout": asdict(model._layout),
+        "seed": model._seed,
+        "net": net_state(model.net_),
+    }
+
+
+def _restore(model, saved, module, device, source):
+    """Make a new object the model that a file or a state holds."""
+    parameters = saved["parameters"] | {"device": device}
+    if "optimizer" in parameters:
+        parameters["optimizer"] = _torch_optimizer(parameters["optimizer"])
+    if "module" in model._get_param_names():
+        parameters["module"] = module
+    model.__init__(**parameters)
+    for name in _FITTED:
+        if name in saved["fitted"]:
+            setattr(model, name, saved["fitted"][name])
+    model._layout = RowLayout(**saved["layout"])
+    model._initialize(model.feature_means_[np.newaxis], saved["seed"])
+    try:
+        restore_net(model.net_, saved["net"])
+    except RuntimeError as error:
+        raise ValueError(
+            f"The weights in {source} do not fit the module: pass as module what the model was"
+            f" made with, {saved['module']}. {error}"
+        ) from error
 
 
 def qualified_name(obj):

@@ -40,17 +40,39 @@ def write_file(path, kind, content):
     TypeError
         If the content has other data.
     """
-    path, tensors = _target(path, kind), {}
+    path = _target(path, kind)
+    data = file_content(kind, content)
+    with TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
+        written = Path(folder, path.name)
+        written.write_bytes(data)
+        if path.exists():
+            written.chmod(path.stat().st_mode)
+        os.replace(written, path)
+
+
+def file_content(kind, content):
+    """Return what :func:`write_file` writes.
+
+    Parameters
+    ----------
+    kind : {"model", "checkpoint"}
+    content : dict
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    TypeError
+        As for :func:`write_file`.
+    """
+    tensors = {}
     items = {key: encode(item, key, tensors) for key, item in content.items()}
     metadata = {"format": _FORMAT, "version": str(_VERSION), "kind": kind}
     metadata["content"] = json.dumps(items)
     metadata["sha256"] = _digest(metadata, tensors)
-    with TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
-        written = Path(folder, path.name)
-        written.write_bytes(save(tensors, metadata))
-        if path.exists():
-            written.chmod(path.stat().st_mode)
-        os.replace(written, path)
+    return save(tensors, metadata)
 
 
 def _target(path, kind):
@@ -100,6 +122,29 @@ def read_file(path, kind):
         )
     items = json.loads(metadata["content"])
     return {key: decode(item, tensors) for key, item in items.items()}
+
+
+def parse_file(data, kind):
+    """Return what :func:`read_file` reads, from the content of a file.
+
+    Parameters
+    ----------
+    data : bytes
+    kind : {"model", "checkpoint"}
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    ValueError
+        As for :func:`read_file`.
+    """
+    with TemporaryDirectory() as folder:
+        path = Path(folder, kind)
+        path.write_bytes(data)
+        return read_file(path, kind)
 
 
 def _read_safetensors(path):

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.sparse import issparse
 
+from sklearn_advex._utils._optional import needs
 from sklearn_advex.attribution._explain import ExplainOptions, attribute_columns
 from sklearn_advex.plotting._columns import check_names, describe_columns
 
@@ -45,12 +46,8 @@ def to_shap_explanation(model, X, y=None, *, method="ig", feature_names=None, **
     --------
     AttributionDisplay : One prediction in a picture, without shap.
     """
-    try:
+    with needs("to_shap_explanation", ("shap",), "pip install 'sklearn-advex[shap]'"):
         import shap
-    except ImportError as error:
-        raise ImportError(
-            "to_shap_explanation needs shap. Install it with: pip install 'sklearn-advex[shap]'"
-        ) from error
     options = ExplainOptions(method=method, **explain_options)
     explanation = attribute_columns(model, X, y, options)
     if explanation.outputs is None:

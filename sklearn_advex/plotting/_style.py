@@ -3,6 +3,8 @@
 from math import floor, log10
 from textwrap import wrap
 
+from sklearn_advex._utils._optional import needs
+
 # From the palette of Okabe and Ito, which color-blind readers can distinguish.
 BLUE, VERMILION, GRAY = "#0072B2", "#D55E00", "#999999"
 
@@ -20,12 +22,8 @@ def require_matplotlib(display):
     display : str
         Name of the class that needs it.
     """
-    try:
+    with needs(display, ("matplotlib",), "pip install 'sklearn-advex[plot]'"):
         import matplotlib.pyplot  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            f"{display} needs matplotlib. Install it with: pip install 'sklearn-advex[plot]'"
-        ) from error
 
 
 def new_axes(display, ax, figsize):

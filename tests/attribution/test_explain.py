@@ -107,7 +107,7 @@ def test_is_the_path_integral(n_classes, output, baseline):
 
 
 def test_equals_captum():
-    import torch
+    torch = pytest.importorskip("torch")
     from captum.attr import IntegratedGradients
 
     model, X = random_model(3, seed=1, scale=3.0)
@@ -244,7 +244,7 @@ def test_stored_entries_of_sparse_results():
 def test_wide_sparse_input_is_never_made_dense():
     n_samples, n_features = 300_000, 300_000  # 720 GB if it were dense
     X = sparse.random_array(
-        (n_samples, n_features), density=1e-5, format="csr", rng=np.random.default_rng(0)
+        (n_samples, n_features), density=1e-5, format="csr", random_state=np.random.default_rng(0)
     )
     coef = np.where(np.arange(n_features) % 1000 == 0, 1.0, 0.0)
     # A full training matrix is as impossible: take the attributes of a fit.
@@ -403,7 +403,7 @@ def test_softmax(scale, output):
 @pytest.mark.parametrize("output", ["probability", "loss"])
 @pytest.mark.parametrize("baseline", [0.0, 0.4])
 def test_softmax_equals_captum(output, baseline):
-    import torch
+    torch = pytest.importorskip("torch")
     from captum.attr import IntegratedGradients
 
     rng = np.random.default_rng(0)

@@ -119,7 +119,13 @@ ENCODERS = {
     ),
     "union": make_pipeline(
         make_column_transformer((SimpleImputer(), NUMBERS)),
-        FeatureUnion([("plain", "passthrough"), ("no", "drop"), ("bins", KBinsDiscretizer(4))]),
+        FeatureUnion(
+            [
+                ("plain", "passthrough"),
+                ("no", "drop"),
+                ("bins", KBinsDiscretizer(4, quantile_method="averaged_inverted_cdf")),
+            ]
+        ),
     ),
     "nested": make_column_transformer(
         (
@@ -216,7 +222,9 @@ def test_container_is_that_of_the_rows(mixed, pipeline):
         result = explain(plain, X)
         assert isinstance(result, np.ndarray)
         np.testing.assert_array_equal(result, A)
-    numbers = sparse.random_array((50, 4), density=0.5, format="csr", rng=np.random.default_rng(0))
+    numbers = sparse.random_array(
+        (50, 4), density=0.5, format="csr", random_state=np.random.default_rng(0)
+    )
     labels = numbers.toarray()[:, 0] > 0
     select = make_pipeline(MaxAbsScaler(), SelectKBest(k=2), LogisticRegression())
     result = explain(select.fit(numbers, labels), numbers)

@@ -161,6 +161,7 @@ def table():
 # shap sets up its colors when it is imported, in a way that matplotlib is about to deprecate; its
 # hooks need modules that do not write to their input.
 @pytest.mark.filterwarnings("ignore:The set_(bad|over|under) function:PendingDeprecationWarning")
+@pytest.mark.filterwarnings("ignore:unrecognized nn.Module. Flatten")  # by shap before 0.49
 @pytest.mark.parametrize("name", CONVOLUTIONS)
 def test_deep_shap_equals_shap(name, images, background):
     import shap

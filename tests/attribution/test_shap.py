@@ -58,7 +58,7 @@ def test_logit_equals_shap(data, model, request):
 @pytest.mark.filterwarnings("ignore:Setting forward, backward hooks:UserWarning")  # captum's hooks
 @pytest.mark.parametrize("data", ["cancer", "iris"])
 def test_probability_is_deep_shap_of_the_network(data, request):
-    import torch
+    torch = pytest.importorskip("torch")
     from captum.attr import DeepLiftShap
 
     X, y = request.getfixturevalue(data)

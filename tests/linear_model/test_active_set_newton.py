@@ -156,7 +156,7 @@ def test_a_matrix_is_worth_the_more_products_the_more_features_are_in_use(densit
     if density is None:
         X = rng.standard_normal((300, 1200))
     else:
-        X = random_array((300, 1200), density=density, format="csr", rng=rng)
+        X = random_array((300, 1200), density=density, format="csr", random_state=rng)
     objective = objective_of(X, np.where(rng.random(300) > 0.5, 1.0, -1.0), 0.1)
     worth = [objective.cg_budget(n_used) for n_used in (0, 10, 100, 1200)]
     assert worth[0] == 0
@@ -207,7 +207,7 @@ def test_features_without_a_kink_are_in_every_working_set():
 
 def test_a_large_sparse_support_is_found_without_a_matrix_of_its_size():
     rng = np.random.default_rng(0)
-    X = random_array((4000, 8000), density=0.01, format="csr", rng=rng)
+    X = random_array((4000, 8000), density=0.01, format="csr", random_state=rng)
     y = np.where(X @ rng.standard_normal(8000) > 0, 1.0, -1.0)
     objective = objective_of(X, y, epsilon=0.0, alpha=2e-5, l1_ratio=1.0)
     solution, peak = solve_and_watch_memory(objective)

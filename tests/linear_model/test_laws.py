@@ -147,9 +147,9 @@ def test_adversarial_score_is_the_accuracy_on_the_worst_inputs(estimator, data):
 def test_within_the_certified_radius_nothing_changes_and_beyond_it_something_does(estimator, data):
     X, y, _ = data
     estimator.fit(X, y)
-    predicted = estimator.predict(X)
-    for row, label, radius in zip(X, predicted, estimator.certified_radius(X), strict=True):
-        row = row[None]
+    radii = estimator.certified_radius(X)
+    for i in np.argsort(radii)[::12]:  # from the least to the most certain row
+        row, label, radius = X[[i]], estimator.predict(X[[i]])[0], radii[i]
         assert estimator.adversarial_score(row, [label], epsilon=radius * (1 - 1e-9)) == 1
         assert estimator.adversarial_score(row, [label], epsilon=radius * (1 + 1e-9)) == 0
 

@@ -3,6 +3,9 @@
 What all of them share with logistic regression is held in `test_laws`.
 """
 
+from dataclasses import replace
+from itertools import count
+
 import numpy as np
 import pytest
 from scipy.optimize import linprog
@@ -20,6 +23,7 @@ from sklearn_advex import (
 )
 from sklearn_advex._perturbation import PERTURBATION_SETS
 from sklearn_advex.linear_model._objective._duality import optimality_residual
+from sklearn_advex.linear_model._objective._objective import RobustObjective
 from sklearn_advex.linear_model._objective._points import DualVariables
 from tests.linear_model.problems import (
     cvxpy_optimum,
@@ -120,6 +124,22 @@ def test_epsilon_max_is_where_the_last_coefficient_leaves(loss, norm, n_classes)
     above = AdversarialLinearClassifier(loss, epsilon=1.001 * largest, norm=norm, alpha=0.0)
     with pytest.warns(UserWarning, match="All coefficients are 0.*epsilon_max=.*decrease `eps"):
         assert not above.fit(X, y, weights).coef_.any()
+
+
+@pytest.mark.parametrize("norm", ["l1", "l2"])
+def test_rounding_of_the_objective_does_not_end_a_fit(norm, monkeypatch):
+    """Near the optimum another order of summation decides whether a step seems to lead down."""
+    X, y, weights = sparse_gaussian()
+    epsilon = 0.999 * epsilon_max(X, y, weights, norm=norm)
+    evaluate, errors = RobustObjective.evaluate, count(step=1e-14)
+
+    def evaluate_roughly(*args):
+        at = evaluate(*args)
+        return replace(at, value=at.value + next(errors))
+
+    monkeypatch.setattr(RobustObjective, "evaluate", evaluate_roughly)
+    model = AdversarialLinearClassifier(epsilon=epsilon, norm=norm, alpha=0.0)
+    assert model.fit(X, y, weights).kkt_residual_ <= model.tol
 
 
 @pytest.mark.parametrize("norm", PERTURBATION_SETS)

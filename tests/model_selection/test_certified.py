@@ -10,9 +10,8 @@ from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
-from torch import nn
 
-from sklearn_advex import AdversarialLogisticRegression, AdversarialNetClassifier
+from sklearn_advex import AdversarialLogisticRegression
 from sklearn_advex.attribution import adversarial_accuracy
 from sklearn_advex.model_selection import (
     adversarial_accuracy_scorer,
@@ -24,8 +23,11 @@ X, y = load_breast_cancer(return_X_y=True)
 
 
 def network():
+    torch = pytest.importorskip("torch")
+    from sklearn_advex import AdversarialNetClassifier
+
     model = AdversarialNetClassifier(
-        nn.Linear(30, 1), training="ibp", epsilon=0.2, clip=None, lr=0.05, random_state=0
+        torch.nn.Linear(30, 1), training="ibp", epsilon=0.2, clip=None, lr=0.05, random_state=0
     )
     return make_pipeline(StandardScaler(), model).fit(X, y)
 

@@ -168,15 +168,27 @@ class InteriorPoint(Solver):
             promise = -(gradient @ change + 0.5 * change @ damped @ change)
             dual = program.dual(best)
             target = _with_exact_zeros(objective, program, best, dual, self.tol)
-            at = _search_to(objective, point, target, value, promise, dual)
-            if at is None:
-                continue
-            residual = optimality_residual(objective, at, dual)
-            falls = at.value < value - rounding_error(value)
-            if falls or residual < _PROGRESS * solution.residual:
-                n_iter = solution.n_iter + 1
-                return Solution(at.point, at.value, residual, n_iter, Status.STALLED, dual)
+            searched = _search_to(objective, point, target, value, promise, dual)
+            reached = _improvement(objective, solution, searched, dual)
+            if reached is None:
+                # Near the optimum the objective changes by less than its rounding errors: what it
+                # says of a step is chance, while the residual still tells.
+                full = objective.evaluate(target, dual)
+                reached = _improvement(objective, solution, full, dual)
+            if reached is not None:
+                return reached
         return None
+
+
+def _improvement(objective, solution, at, dual):
+    """Return the next solution; None if neither objective nor residual fall, or at no point."""
+    if at is None:
+        return None
+    residual = optimality_residual(objective, at, dual)
+    falls = at.value < solution.value - rounding_error(solution.value)
+    if not falls and residual >= _PROGRESS * solution.residual:
+        return None
+    return Solution(at.point, at.value, residual, solution.n_iter + 1, Status.STALLED, dual)
 
 
 def _search_to(objective, point, target, value, promise, dual):
