@@ -30,9 +30,16 @@ lint: $(VENV)/installed-lint ## style and formatting, without changing a file
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 
-docs: $(VENV)/installed-docs ## the documentation, in docs/_build/html
+docs: $(VENV)/installed-docs docs/gallery/of-package ## the documentation, in docs/_build/html
 	rm -rf docs/generated
 	$(PY) -m sphinx -W --keep-going --quiet -b html docs docs/_build/html
+
+# What the examples printed and drew is kept until one of them or the package changes. Some read data
+# sets of OpenML, from the network or from the folder that SCIKIT_LEARN_DATA names.
+docs/gallery/of-package: $(shell find sklearn_advex -name "*.py")
+	rm -rf docs/gallery
+	mkdir -p docs/gallery
+	touch $@
 
 bench: bench-linear bench-targets bench-network ## all measurements of speed, 40 minutes
 
@@ -65,7 +72,7 @@ paper-images: $(VENV)/installed-plot ## the paper's image experiments; ARGS=--fu
 	$(PY) benchmarks/paper/images.py $(ARGS)
 
 clean: ## remove .venv and everything built
-	rm -rf $(VENV) build dist *.egg-info docs/_build docs/generated examples/output
+	rm -rf $(VENV) build dist *.egg-info docs/_build docs/generated docs/gallery examples/output
 	rm -rf .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
