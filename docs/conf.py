@@ -25,6 +25,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
     "mathml",
+    "thumbnail_texts",
     "myst_parser",  # pages of results take the Markdown tables that the benchmarks print
     "numpydoc",
 ]
@@ -77,7 +78,7 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_theme_options = {
-    "logo": {"text": "sklearn-advex"},
+    "logo": {"text": "sklearn-advex", "alt_text": "bars, three long and three short ones"},
     "show_prev_next": False,
     "secondary_sidebar_items": ["page-toc"],
     "navbar_align": "left",
@@ -87,6 +88,7 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
+html_context = {"default_mode": "auto"}
 # The landing page has a column of its own.
 html_sidebars = {"index": []}
 

@@ -57,8 +57,9 @@ print(report[["accuracy", "adversarial_accuracy", "gini", "n_columns"]].round(3)
 # %%
 # One wine, three questions
 # -------------------------
-# Why this cultivar? Why not the others? `target` names the class whose probability is explained.
-# The probabilities of the three classes sum to 1, so what speaks for one speaks against another.
+# Why this cultivar? Why not the others? `target` names the class that is asked about, and what is
+# explained is its probability against the rest: of the 13 measurements only the two on the list of
+# the class can have a part in it.
 
 wine = X_test[y_test == "cultivar 1"].iloc[[0]]
 figure, axes = plt.subplots(3, 1, figsize=(7, 5), layout="constrained", sharex=True)

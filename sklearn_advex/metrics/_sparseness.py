@@ -57,6 +57,12 @@ def gini_index(v, axis=-1, zero_division=0.0):
     TypeError
         If `zero_division` is not a number or `axis` not an integer.
 
+    See Also
+    --------
+    sparseness_gain : Its gain over a reference model.
+    sufficiency : Whether the named features are enough for the prediction.
+    sklearn_advex.model_selection.gini_scorer : Its mean as a score.
+
     References
     ----------
     .. [1] P. Chalasani, J. Chen, A. R. Chowdhury, S. Jha, X. Wu. "Concise Explanations of Neural
