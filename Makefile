@@ -1,4 +1,4 @@
-# make demo | test | test-interop | lint | docs | bench | bench-* | paper-tabular | paper-images
+# make demo | test | test-interop | lint | docs | docs-check | bench | bench-* | paper-tabular | paper-images
 #
 # Needs Python >= 3.11 and make. Each target installs what it needs into .venv, at the versions of
 # constraints.txt; a stamp file per extra makes the second call install nothing.
@@ -9,7 +9,7 @@ PY := $(VENV)/bin/python
 PIP_INSTALL = $(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-interop lint docs bench bench-linear bench-targets \
+.PHONY: help demo test test-interop lint docs docs-check bench bench-linear bench-targets \
 	bench-network bench-certified bench-frontier bench-regressions paper-tabular paper-images clean
 .DELETE_ON_ERROR:
 
@@ -33,6 +33,9 @@ lint: $(VENV)/installed-lint ## style and formatting, without changing a file
 docs: $(VENV)/installed-docs docs/gallery/of-package ## the documentation, in docs/_build/html
 	rm -rf docs/generated
 	$(PY) -m sphinx -W --keep-going --quiet -b html docs docs/_build/html
+
+docs-check: docs $(VENV)/installed-docs-check ## every page of it in a headless Chromium, if there is one
+	$(PY) -m pytest docs/checks $(ARGS)
 
 # What the examples printed and drew is kept until one of them or the package changes. Some read data
 # sets of OpenML, from the network or from the folder that SCIKIT_LEARN_DATA names.

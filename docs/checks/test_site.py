@@ -24,7 +24,7 @@ WIDE, NARROW = {"width": 1300, "height": 900}, {"width": 390, "height": 844}
 
 pytestmark = [
     pytest.mark.skipif(
-        CHROMIUM is None, reason="no chromium: install Debian's package of the name"
+        CHROMIUM is None, reason="no Chromium: on Debian, apt-get install chromium"
     ),
     pytest.mark.skipif(not PAGES, reason="no site: call `make docs` first"),
 ]
