@@ -33,6 +33,7 @@ templates_path = ["_templates"]
 # The gallery's scripts and notebooks are downloads, no pages.
 exclude_patterns = ["_build", "gallery/*.ipynb"]
 default_role = "literal"
+toc_object_entries_show_parents = "hide"
 
 extlinks = {"arxiv": ("https://arxiv.org/abs/%s", "arXiv:%s")}
 
