@@ -71,7 +71,7 @@ class Visit:
 
     def _hear(self, message):
         if message.type in ("error", "warning"):
-            self.complaints.append(message.text)
+            self.complaints.append(f"{message.text} ({message.location['url']})")
 
     def _see(self, request):
         if not request.url.startswith((self.address, "data:", "blob:")):
