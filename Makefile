@@ -31,7 +31,7 @@ lint: $(VENV)/installed-lint ## style and formatting, without changing a file
 	$(PY) -m ruff format --check .
 
 docs: $(VENV)/installed-docs docs/gallery/of-package ## the documentation, in docs/_build/html
-	rm -rf docs/generated
+	rm -rf docs/generated docs/_build/html/_modules
 	$(PY) -m sphinx -W --keep-going --quiet -b html docs docs/_build/html
 
 docs-check: docs $(VENV)/installed-docs-check ## every page of it in a headless Chromium, if there is one

@@ -23,9 +23,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 WIDE, NARROW = {"width": 1300, "height": 900}, {"width": 390, "height": 844}
 
 pytestmark = [
-    pytest.mark.skipif(
-        CHROMIUM is None, reason="no Chromium: on Debian, apt-get install chromium"
-    ),
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: on Debian, apt-get install chromium"),
     pytest.mark.skipif(not PAGES, reason="no site: call `make docs` first"),
 ]
 
@@ -66,12 +64,16 @@ class Visit:
         self.complaints = []
         self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("requestfailed", lambda request: self.complaints.append(request.url))
+        self.page.on("requestfailed", self._miss)
         self.page.on("request", self._see)
 
     def _hear(self, message):
         if message.type in ("error", "warning"):
             self.complaints.append(f"{message.text} ({message.location['url']})")
+
+    def _miss(self, request):
+        if request.failure != "net::ERR_ABORTED":  # which is how leaving a page ends its requests
+            self.complaints.append(f"{request.url}: {request.failure}")
 
     def _see(self, request):
         if not request.url.startswith((self.address, "data:", "blob:")):
@@ -91,6 +93,7 @@ def visit(browser, address):
 
 
 def set_theme(page, theme):
+    page.add_style_tag(content="* { transition: none !important; }")
     page.evaluate(
         "theme => { document.documentElement.dataset.mode = theme;"
         " document.documentElement.dataset.theme = theme; }",
@@ -121,7 +124,9 @@ def test_page(visit, name):
     assert [src for src, _, width, shown in images if shown and not width] == []
 
     formulas = page.eval_on_selector_all(
-        ".math", "all => all.map(e => [e.innerText, e.querySelector('math')?.offsetWidth ?? 0])"
+        ".math",
+        "all => all.map(e => [e.innerText,"
+        " e.querySelector('math')?.getBoundingClientRect().width ?? 0])",
     )
     assert [text for text, width in formulas if not width or "\\" in text] == []
 
