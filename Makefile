@@ -1,4 +1,4 @@
-# make demo | test | test-* | lint | docs | dist | bench | bench-* | paper-tabular | paper-images
+# make demo | test | test-* | lint | docs | docs-check | dist | bench | bench-* | paper-*
 #
 # Needs Python >= 3.11 and make. Each target installs what it needs into .venv, at the versions of
 # constraints.txt; a stamp file per extra makes the second call install nothing.
@@ -14,11 +14,11 @@ NEWEST_PYTHON ?= python3.13
 LIGHT_TESTS = $(addprefix tests/,_utils attribution dask linear_model metrics model_selection \
 	plotting report test_architecture.py test_callbacks.py test_common.py test_containers.py \
 	test_light.py test_losses.py test_perturbation.py test_skops.py) \
-	sklearn_advex --ignore=sklearn_advex/neural_network --ignore=sklearn_advex/_input_gradients \
+	sklearn_advex --ignore=sklearn_advex/neural_network --ignore=sklearn_advex/_networks \
 	--ignore=sklearn_advex/attribution/_torch
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-interop test-light test-oldest test-newest lint docs dist \
+.PHONY: help demo test test-interop test-light test-oldest test-newest lint docs docs-check dist \
 	bench bench-linear bench-targets \
 	bench-network bench-certified bench-frontier bench-regressions paper-tabular paper-images clean
 .DELETE_ON_ERROR:
@@ -51,14 +51,24 @@ lint: $(VENV)/installed-lint ## style and formatting, without changing a file
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 
-docs: $(VENV)/installed-docs ## the documentation, in docs/_build/html
-	rm -rf docs/generated
+docs: $(VENV)/installed-docs docs/gallery/of-package ## the documentation, in docs/_build/html
+	rm -rf docs/generated docs/_build/html/_modules
 	$(PY) -m sphinx -W --keep-going --quiet -b html docs docs/_build/html
 
 dist: $(VENV)/installed-dist ## source distribution and wheel, checked as PyPI checks them
 	rm -rf dist
 	$(PY) -m build --no-isolation
 	$(PY) -m twine check --strict dist/*
+
+docs-check: docs $(VENV)/installed-docs-check ## every page of it in a headless Chromium, if there is one
+	$(PY) -m pytest docs/checks $(ARGS)
+
+# What the examples printed and drew is kept until one of them or the package changes. Some read data
+# sets of OpenML, from the network or from the folder that SCIKIT_LEARN_DATA names.
+docs/gallery/of-package: $(shell find sklearn_advex -name "*.py")
+	rm -rf docs/gallery
+	mkdir -p docs/gallery
+	touch $@
 
 bench: bench-linear bench-targets bench-network ## all measurements of speed, 40 minutes
 
@@ -91,7 +101,8 @@ paper-images: $(VENV)/installed-plot ## the paper's image experiments; ARGS=--fu
 	$(PY) benchmarks/paper/images.py $(ARGS)
 
 clean: ## remove .venv and everything built
-	rm -rf $(VENV) $(VENV)-light $(VENV)-oldest $(VENV)-newest build dist *.egg-info docs/_build docs/generated examples/output
+	rm -rf $(VENV) $(VENV)-light $(VENV)-oldest $(VENV)-newest build dist *.egg-info
+	rm -rf docs/_build docs/generated docs/gallery examples/output
 	rm -rf .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

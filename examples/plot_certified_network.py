@@ -72,12 +72,13 @@ print(table.round(3))
 # :meth:`~sklearn_advex.AdversarialMLPClassifier.certified_radius` gives each prediction a radius of
 # its own: within it, nothing that the adversary does to any feature changes the verdict.
 
-figure, axes = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
-table.plot.bar(ax=axes[0], rot=0, width=0.8)
-axes[0].legend(loc="lower left", fontsize=8)
-for name in ("natural", "PGD", "certified"):
+figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+colors = ["#0072B2", "#E69F00", "#009E73", "#999999"]
+table.plot.bar(ax=axes[0], rot=0, width=0.8, color=colors)
+axes[0].legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, fontsize=8, frameon=False)
+for name, color in zip(("natural", "PGD", "certified"), ("#999999", *colors[1:3]), strict=True):
     radii = np.sort(models[name].certified_radius(X_test, method="interval"))
-    axes[1].plot(radii, 1 - np.arange(len(radii)) / len(radii), label=name)
+    axes[1].plot(radii, 1 - np.arange(len(radii)) / len(radii), label=name, color=color)
 axes[1].axvline(EPSILON, color="gray", linewidth=1)
 axes[1].set(xlim=(0, 0.3), xlabel="certified radius", ylabel="share of emails")
 axes[1].legend()

@@ -49,7 +49,7 @@ for name, model in models.items():
 malignant = X_test[y_test == "malignant"]
 tumor = malignant.iloc[[20]]
 
-figure, axes = plt.subplots(2, 1, figsize=(8, 9), layout="constrained")
+figure, axes = plt.subplots(2, 1, figsize=(8, 9), layout="constrained", sharex=True)
 for ax, (name, model) in zip(axes, models.items(), strict=True):
     AttributionDisplay.from_estimator(model, tumor, ax=ax)
     gini = gini_index(explain(model, tumor))[0]

@@ -15,9 +15,15 @@ DATA = {
     "plot_cluster_explanations": "spambase",
     "plot_digits_cnn": None,
     "plot_explain_one_prediction": None,
+    "plot_frontier": None,
+    "plot_frozen_features": None,
     "plot_mnist_cnn": "mnist_784",
     "plot_mushroom_original_columns": "mushroom",
+    "plot_rare_class": "spambase",
+    "plot_rows_in_blocks": None,
+    "plot_several_classes": None,
     "plot_three_columns": "mushroom",
+    "plot_words_of_texts": None,
 }
 
 

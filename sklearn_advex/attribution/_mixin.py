@@ -4,7 +4,22 @@ from sklearn_advex.attribution._explain import explain
 
 
 class ExplainMixin:
-    """Mixin that adds :meth:`explain` to estimators that an attribution method can explain."""
+    """Mixin that adds :meth:`explain` to estimators that an attribution method can explain.
+
+    See Also
+    --------
+    explain : The function that it calls.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn_advex.attribution import ExplainMixin
+    >>> class ExplainedLogisticRegression(ExplainMixin, LogisticRegression):
+    ...     pass
+    >>> model = ExplainedLogisticRegression().fit([[0.0], [1.0], [2.0]], [0, 1, 1])
+    >>> model.explain([[2.0], [0.0]], output="logit").shape
+    (2, 1)
+    """
 
     def explain(
         self,

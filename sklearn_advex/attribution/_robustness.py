@@ -148,6 +148,14 @@ def certified_radius(model, X, *, norm=None, categories=None, max_flips=0):
     See Also
     --------
     adversarial_accuracy : The share of predictions that hold.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn_advex.attribution import certified_radius
+    >>> X, y = [[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1]
+    >>> certified_radius(LogisticRegression().fit(X, y), X).round(2)
+    array([1.5, 0.5, 0.5, 1.5])
     """
     problem = _WorstCase.from_model(model, X, 1.0, norm, categories, max_flips)
     return problem.linear.certified_radii(problem.adversary)
@@ -189,6 +197,15 @@ def worst_case_rows(model, X, y, *, epsilon=None, norm=None, categories=None, ma
     See Also
     --------
     adversarial_accuracy : The accuracy on these rows.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn_advex.attribution import worst_case_rows
+    >>> X, y = [[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1]
+    >>> model = LogisticRegression().fit(X, y)
+    >>> worst_case_rows(model, X, y, epsilon=0.6).ravel()
+    array([0.6, 1.6, 1.4, 2.4])
     """
     problem = _WorstCase.from_model(model, X, epsilon, norm, categories, max_flips)
     labels = known_positions(y, problem.classes, problem.rows)

@@ -34,6 +34,20 @@ class Stability(NamedTuple):
     upper_bound : ndarray of shape (n_samples,) or None
         What no allowed change exceeds: `change` itself where that is exact, else by intervals of
         the gradient, which may be far above the truth. None where there is no such bound.
+
+    See Also
+    --------
+    attribution_stability : Makes it.
+
+    Examples
+    --------
+    >>> from sklearn_advex.attribution import attribution_stability
+    >>> from sklearn_advex import AdversarialLogisticRegression
+    >>> X, y = [[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1]
+    >>> model = AdversarialLogisticRegression(epsilon=0.1).fit(X, y)
+    >>> stability = attribution_stability(model, X, y, epsilon=0.1)
+    >>> stability.exact, stability.change.shape
+    (True, (4,))
     """
 
     change: np.ndarray

@@ -12,8 +12,8 @@ class AdversarialLogisticRegression(BaseAdversarialLinearClassifier):
 
     .. math::
 
-        \sum_i s_i \log\Big(1 + \exp\big(h(w) - y_i (\langle w, x_i \rangle + b)\big)\Big)
-        + \alpha \Big(\rho \|w\|_1 + \frac{1 - \rho}{2} \|w\|_2^2\Big), \qquad
+        \sum_i s_i \log\Bigl(1 + \exp\bigl(h(w) - y_i (\langle w, x_i \rangle + b)\bigr)\Bigr)
+        + \alpha \Bigl(\rho \|w\|_1 + \frac{1 - \rho}{2} \|w\|_2^2\Bigr), \qquad
         h(w) = \sum_j \epsilon_j |w_j|
 
     with :math:`\rho` = `l1_ratio` and the row weights :math:`s_i` scaled to sum to 1. The support
@@ -211,8 +211,8 @@ class AdversarialLinearClassifier(BaseAdversarialLinearClassifier):
 
     .. math::
 
-        \sum_i s_i \, g\big(h(w) - y_i (\langle w, x_i \rangle + b)\big)
-        + \alpha \Big(\rho \|w\|_1 + \frac{1 - \rho}{2} \|w\|_2^2\Big)
+        \sum_i s_i \, g\bigl(h(w) - y_i (\langle w, x_i \rangle + b)\bigr)
+        + \alpha \Bigl(\rho \|w\|_1 + \frac{1 - \rho}{2} \|w\|_2^2\Bigr)
 
     with :math:`\rho` = `l1_ratio` and the row weights :math:`s_i` scaled to sum to 1. The losses
     are those of section B.1 of [1]_:

@@ -89,6 +89,10 @@ def alpha_max(X, y, l1_ratio=1.0, sample_weight=None):
         If `l1_ratio` is not in (0, 1]: a penalty without an l1 part makes no coefficient zero. If
         `y` has one class only, or a class has no weight.
 
+    See Also
+    --------
+    epsilon_max : The same bound for `epsilon`.
+
     Examples
     --------
     >>> from sklearn_advex import alpha_max
@@ -131,6 +135,11 @@ def epsilon_grid(X, y, n=10, ratio=1e-2, sample_weight=None, norm="linf"):
     ------
     ValueError
         If `n`, `ratio` or `norm` is out of range, or no feature tells the classes apart.
+
+    See Also
+    --------
+    epsilon_max : The upper end of the grid.
+    epsilon_path : The models of such a grid.
 
     Examples
     --------

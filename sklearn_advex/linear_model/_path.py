@@ -102,6 +102,12 @@ def epsilon_path(
     ConvergenceWarning
         If some models did not reach `tol`, or have no finite minimizer.
 
+    See Also
+    --------
+    epsilon_grid : Values for a path.
+    feature_path : Models along the number of features.
+    sklearn_advex.plotting.PathDisplay : A picture of it.
+
     Examples
     --------
     >>> from sklearn.datasets import load_breast_cancer

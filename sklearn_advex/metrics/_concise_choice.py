@@ -57,6 +57,12 @@ def most_concise(max_drop=0.01, accuracy="accuracy", sparseness="gini", dummy_sc
         When the rule is called, if a model without features is at most `max_drop` below the best:
         then `max_drop` is no guard, and the chosen model may predict one class only.
 
+    See Also
+    --------
+    gini_scorer : The score that it maximizes.
+    n_features_scorer : The other score that it can maximize.
+    sklearn_advex.plotting.TradeoffDisplay : All candidates in a picture.
+
     Examples
     --------
     >>> from sklearn_advex.model_selection import most_concise

@@ -36,6 +36,11 @@ def feature_value_impact(A):
     ValueError
         If `A` is not two-dimensional, is empty, or holds NaN or infinity.
 
+    See Also
+    --------
+    feature_impact : The same for groups of columns.
+    sklearn_advex.plotting.FeatureImpactDisplay : A picture of it.
+
     References
     ----------
     .. [1] P. Chalasani, J. Chen, A. R. Chowdhury, S. Jha, X. Wu. "Concise Explanations of Neural

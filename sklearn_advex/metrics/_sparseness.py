@@ -20,7 +20,7 @@ _SAFE_EXPONENT = 400
 def gini_index(v, axis=-1, zero_division=0.0):
     r"""Gini index of the absolute values of `v`: 0 if they are equal, near 1 if one has all.
 
-    With :math:`|v|_{(1)} \le \dots \le |v|_{(d)}` the sorted absolute values it is
+    With :math:`|v|_{(1)} \le \ldots \le |v|_{(d)}` the sorted absolute values it is
 
     .. math::
 
@@ -56,6 +56,12 @@ def gini_index(v, axis=-1, zero_division=0.0):
         two-dimensional.
     TypeError
         If `zero_division` is not a number or `axis` not an integer.
+
+    See Also
+    --------
+    sparseness_gain : Its gain over a reference model.
+    sufficiency : Whether the named features are enough for the prediction.
+    sklearn_advex.model_selection.gini_scorer : Its mean as a score.
 
     References
     ----------

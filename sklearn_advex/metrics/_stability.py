@@ -79,6 +79,11 @@ def adversarial_loss_increase(margin, support):
     ValueError
         If a number is not finite, or `support` is negative.
 
+    See Also
+    --------
+    attribution_change : The same for given changes, as a distance of attributions.
+    sklearn_advex.attribution.attribution_stability : Both for a model.
+
     References
     ----------
     .. [1] P. Chalasani, J. Chen, A. R. Chowdhury, S. Jha, X. Wu. "Concise Explanations of Neural

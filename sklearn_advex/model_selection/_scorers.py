@@ -254,6 +254,15 @@ def make_adversarial_accuracy_scorer(*, epsilon=None):
     See Also
     --------
     adversarial_accuracy_scorer : The scorer with all defaults.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn_advex.model_selection import make_adversarial_accuracy_scorer
+    >>> X, y = [[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1]
+    >>> scorer = make_adversarial_accuracy_scorer(epsilon=0.6)
+    >>> scorer(LogisticRegression().fit(X, y), X, y)
+    0.5
     """
     return _AdversarialAccuracyScorer(epsilon)
 

@@ -34,6 +34,10 @@ class TrainingCheckpoint(Callback):
         The file, in a folder that exists. A safetensors file, of which nothing is ever run. It is
         replaced when the new one is complete, so that a kill at any time leaves a whole file.
 
+    See Also
+    --------
+    AdversarialNetClassifier : Takes it as one of its `callbacks`.
+
     Notes
     -----
     The file has weights, state of the optimizer, seed and history, but no records of single

@@ -25,6 +25,10 @@ class ConvNet(nn.Sequential):
     n_hidden : int, default=1024
         Width of the dense layer.
 
+    See Also
+    --------
+    AdversarialCNNClassifier : The classifier that trains it.
+
     Examples
     --------
     >>> import torch

@@ -16,6 +16,10 @@ class ResidualSum(nn.Module):
         What the input passes through before it is added, where shapes differ; None adds the input
         itself.
 
+    See Also
+    --------
+    AdversarialNetClassifier : Trains and certifies networks with such layers.
+
     Examples
     --------
     >>> import torch

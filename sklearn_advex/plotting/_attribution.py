@@ -107,7 +107,8 @@ class AttributionDisplay:
             The row to explain, as `model` predicts on it; a single text or record, also as a list
             or Series of one, for a pipeline that takes these.
         top : int, default=10
-            How many features get a bar of their own. The others are summed in one bar.
+            How many features get a bar of their own, if they have an attribution other than 0. The
+            others are summed in one bar.
         feature_names : array-like of shape (n_features,), default=None
             Names of the attributed columns; None takes those of the data.
         ax : matplotlib.axes.Axes, default=None
@@ -154,7 +155,8 @@ class AttributionDisplay:
         ax : matplotlib.axes.Axes, default=None
             Axes to draw on; None makes a figure.
         top : int, default=10
-            How many features get a bar of their own. The others are summed in one bar.
+            How many features get a bar of their own, if they have an attribution other than 0. The
+            others are summed in one bar.
 
         Returns
         -------
@@ -169,6 +171,7 @@ class AttributionDisplay:
             If `top` is not positive.
         """
         check_count(top, "top")
+        top = min(top, max(1, np.count_nonzero(self.attributions)))
         lengths, labels = self._bars(top)
         ax, self.figure_ = new_axes(self, ax, figsize=(7.5, 1.3 + 0.36 * len(lengths)))
         self.ax_ = ax

@@ -45,6 +45,20 @@ def to_shap_explanation(model, X, y=None, *, method="ig", feature_names=None, **
     See Also
     --------
     AttributionDisplay : One prediction in a picture, without shap.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn_advex import AdversarialLogisticRegression
+    >>> from sklearn_advex.plotting import to_shap_explanation
+    >>> X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    >>> model = AdversarialLogisticRegression(epsilon=0.1).fit(X, y)
+    >>> import warnings
+    >>> with warnings.catch_warnings():  # shap warns when it is imported
+    ...     warnings.simplefilter("ignore")
+    ...     explanation = to_shap_explanation(model, X.head(3))
+    >>> explanation.values.shape, explanation.feature_names[0]
+    ((3, 30), 'mean radius')
     """
     with needs("to_shap_explanation", ("shap",), "pip install 'sklearn-advex[shap]'"):
         import shap

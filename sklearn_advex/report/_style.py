@@ -84,6 +84,17 @@ def style_report(report, *, caption=None):
     See Also
     --------
     conciseness_report : The numbers.
+
+    Examples
+    --------
+    >>> from sklearn_advex import AdversarialLogisticRegression
+    >>> from sklearn_advex.report import conciseness_report, style_report
+    >>> X, y = [[0.0, 1.0], [1.0, 0.0], [2.0, 1.0], [3.0, 0.0]], [0, 0, 1, 1]
+    >>> models = {"n": AdversarialLogisticRegression(0), "a": AdversarialLogisticRegression(0.1)}
+    >>> models = {name: model.fit(X, y) for name, model in models.items()}
+    >>> html = style_report(conciseness_report(models, X, y)).to_html()
+    >>> "Gini gain" in html
+    True
     """
     missing = [name for name in (*_COLUMNS, *_INTERVAL) if name not in report.columns]
     if missing:

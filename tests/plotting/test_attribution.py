@@ -54,9 +54,11 @@ def test_labels_have_the_values_of_the_columns_that_the_user_knows(model, row):
 
 def test_encoded_columns_with_their_values(model, row):
     display = AttributionDisplay.from_estimator(model, row, groups=None)
-    red = float(row["color"].item() == "red")
-    assert f"onehotencoder__color_red = {red:.4g}" in y_labels(display)
-    assert len(display.bars_) == 6
+    labels = y_labels(display)
+    color = row["color"].item()
+    assert f"onehotencoder__color_{color} = 1" in labels
+    n_used = np.count_nonzero(explain(model, row, groups=None))
+    assert len(display.bars_) == n_used + 1
 
 
 def test_groups_of_the_user_have_no_value(model, row):
@@ -213,8 +215,14 @@ def test_values_in_labels(value, text):
 
 def test_a_row_without_any_attribution():
     display = AttributionDisplay(np.zeros(3), feature_names=list("abc")).plot(top=2)
-    assert [label.get_text() for label in display.bar_labels_] == ["+0.000"] * 3
+    assert [label.get_text() for label in display.bar_labels_] == ["+0.000"] * 2
     assert display.ax_.get_title() == ""
+
+
+def test_what_the_model_does_not_use_has_no_bar_of_its_own():
+    attributions = np.array([0.0, -0.5, 0.0, 0.2, 0.0])
+    display = AttributionDisplay(attributions, feature_names=list("abcde")).plot(top=4)
+    assert y_labels(display) == ["b", "d", "all 3 others"]
 
 
 @pytest.mark.parametrize("top", [0, -1])

@@ -17,8 +17,8 @@ class RobustObjective:
 
     .. math::
 
-        f(w, b) = \sum_i s_i \, g\big(h(w) - y_i (\langle w, x_i \rangle + b)\big)
-            + \alpha \big(\rho \|w\|_1 + \tfrac{1 - \rho}{2} \|w\|_2^2\big)
+        f(w, b) = \sum_i s_i \, g\bigl(h(w) - y_i (\langle w, x_i \rangle + b)\bigr)
+            + \alpha \bigl(\rho \|w\|_1 + \tfrac{1 - \rho}{2} \|w\|_2^2\bigr)
 
     with the loss :math:`g`, the support function :math:`h` of the perturbation set, weights
     :math:`s_i` that sum to 1, and :math:`\rho` = ``l1_ratio``.
