@@ -43,6 +43,10 @@ def register_converters():
     ImportError
         If skl2onnx is not installed, which ``pip install 'sklearn-advex[onnx]'`` does.
 
+    See Also
+    --------
+    sklearn_advex.AdversarialMLPClassifier : Networks, which have a method `to_onnx`.
+
     Examples
     --------
     >>> from sklearn.datasets import load_iris

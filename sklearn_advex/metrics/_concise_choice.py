@@ -96,6 +96,16 @@ class MostConcise:
     sparseness : str
     dummy_score : float or None, default=None
         All as for :func:`most_concise`.
+
+    See Also
+    --------
+    most_concise : Makes it.
+
+    Examples
+    --------
+    >>> from sklearn_advex.model_selection import MostConcise, most_concise
+    >>> isinstance(most_concise(), MostConcise)
+    True
     """
 
     max_drop: float
