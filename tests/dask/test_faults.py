@@ -35,6 +35,13 @@ def assert_like_memory(model):
     np.testing.assert_array_equal(model.coef_ == 0, expected.coef_ == 0)
 
 
+@pytest.fixture(autouse=True)
+def dask_as_it_was():
+    """Clients that workers in this process make keep a client that closes from unsetting Dask."""
+    with dask.config.set(scheduler=None):
+        yield
+
+
 @pytest.fixture
 def cluster():
     """A worker in this process, which starts faster than one of its own."""
