@@ -321,7 +321,10 @@ def one_row_per_sample(values):
     -------
     table : array-like, sparse matrix or table of shape (n_samples, n_features)
     """
-    return values.reshape(len(values), -1) if len(values.shape) > 2 else values
+    if len(row_shape(values)) < 2:
+        return values
+    images = np.asarray(values)
+    return images.reshape(len(images), -1)
 
 
 def _is_pandas(X):

@@ -262,3 +262,11 @@ def test_sufficiency_of_sparse_rows_images_and_thresholds(data):
 def test_errors(models, data, arguments, error, message):
     with pytest.raises(error, match=message):
         conciseness_report(**{"models": models, "X": data[0], "y": data[1], **arguments})
+
+
+def test_lists_are_reported_like_arrays():
+    X, y = [[0.0, 1.0], [1.0, 0.0], [2.0, 1.0], [3.0, 0.0]], [0, 0, 1, 1]
+    models = {"a": AdversarialLogisticRegression(0.1).fit(X, y)}
+    pd.testing.assert_frame_equal(
+        conciseness_report(models, X, y), conciseness_report(models, np.array(X), np.array(y))
+    )
