@@ -100,7 +100,8 @@ def best_subsets(
     additions to the subset of one group less, removals from that of one more and exchanges of one
     group, and of one exchange each of 2 and 3 groups, none leads to a better model. What is
     promising is told by a second-order model, which skips what would not help were it wrong by a
-    factor of 2; for the hinge it takes the curvature of a smoothed one. Only where
+    factor of 2, or by what it is wrong at its own minimum (for one group more, five times that);
+    for the hinge it takes the curvature of a smoothed one. Only where
     `optimality_gap` is 0, up to the tolerance of the solver, the subset is proven to be best.
 
     The exchanges of several features are those of splicing [1]_, in which here also the others

@@ -4,12 +4,12 @@ A feature is in it a pair of directed ones with coefficients that are not negati
 is smooth on each side of zero only.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from sklearn_advex.linear_model._best_subset._fits import Start
+from sklearn_advex.linear_model._objective._design_matrix import ALL
 
 # Share of its own curvature that a direction keeps however close it is to the span of others: a
 # larger one promises less of nearly collinear features.
@@ -59,38 +59,49 @@ class QuadraticModel:
     def __init__(self, derivatives):
         self.features = derivatives.features
         self.variables = derivatives.variables
-        self.inverse = np.linalg.pinv(derivatives.hessian, rcond=_ROUNDING, hermitian=True)
+        self.inverse = _pseudo_inverse(derivatives.hessian)
         self.solved = derivatives.cross @ self.inverse
         explained = np.einsum("ja,ja->j", derivatives.cross, self.solved)
         least = _MIN_CURVATURE * derivatives.diagonal + np.finfo(float).tiny
-        self.whole = Remainder(
-            model=self,
-            removed=[],
-            block=np.empty((0, 0)),
-            variables=derivatives.variables,
-            loss=0.0,
-            slopes=derivatives.slopes,
-            curvatures=np.maximum(derivatives.diagonal - explained, least),
-        )
+        self.slopes = derivatives.slopes
+        self.curvatures = np.maximum(derivatives.diagonal - explained, least)
+        self.whole = self.without(np.empty(0, dtype=int))
 
     def without(self, removed):
         """The model once some coefficients are removed, given by their positions."""
-        block = self.inverse[np.ix_(removed, removed)]
+        block = self.inverse[removed[:, np.newaxis], removed]
         if block.size == 1:
             block = 1.0 / np.maximum(block, np.finfo(float).tiny)
-        else:
-            block = np.linalg.pinv(block, hermitian=True)
-        pull = block @ self.variables[removed]
-        solved = self.solved[:, removed]
-        return Remainder(
-            model=self,
-            removed=removed,
-            block=block,
-            variables=self.variables - self.inverse[:, removed] @ pull,
-            loss=0.5 * self.variables[removed] @ pull,
-            slopes=self.whole.slopes - solved @ pull,
-            curvatures=self.whole.curvatures + np.einsum("jr,jr->j", solved @ block, solved),
-        )
+        elif block.size > 1:
+            block = _pseudo_inverse(block)
+        return Remainder(self, removed, block, block @ self.variables[removed])
+
+    def without_each(self, parts):
+        """Remove some coefficients, then others in their place, and so on.
+
+        Parameters
+        ----------
+        parts : list of ndarray of int
+            Positions of what is removed each time.
+
+        Returns
+        -------
+        losses : ndarray of shape (n_parts,)
+            By how much the objective is higher.
+        gains : ndarray of shape (n_parts, n_features)
+            By how much it falls then with one more feature, for each.
+        """
+        if any(part.size != 1 for part in parts):
+            remainders = [self.without(part) for part in parts]
+            losses = np.array([remainder.loss for remainder in remainders])
+            return losses, np.stack([remainder.gains() for remainder in remainders])
+        removed = np.concatenate(parts)
+        blocks = 1.0 / np.maximum(self.inverse.diagonal()[removed], np.finfo(float).tiny)
+        pulls = blocks * self.variables[removed]
+        solved = self.solved.T[removed]
+        slopes = self.slopes - pulls[:, np.newaxis] * solved
+        curvatures = self.curvatures + blocks[:, np.newaxis] * solved**2
+        return 0.5 * self.variables[removed] * pulls, _gains(slopes, curvatures)
 
 
 @dataclass
@@ -100,43 +111,66 @@ class Remainder:
     Attributes
     ----------
     model : QuadraticModel
-    removed : sequence of int
+    removed : ndarray of int
         Positions of what is removed.
     block : ndarray of shape (n_removed, n_removed)
         The Hessian of what is removed, the others adjusting.
-    variables : ndarray of shape (n_active + n_intercepts,)
-        The coefficients of the features in use and the intercept.
-    loss : float
-        By how much the objective is higher.
-    slopes, curvatures : ndarray of shape (2 * n_features,)
-        First and second derivatives by the coefficients of directed features, the others adjusting.
+    pull : ndarray of shape (n_removed,)
+        The gradient that takes it to 0.
     """
 
     model: QuadraticModel
-    removed: Sequence
+    removed: np.ndarray
     block: np.ndarray
-    variables: np.ndarray
-    loss: float
-    slopes: np.ndarray
-    curvatures: np.ndarray
+    pull: np.ndarray
+
+    @property
+    def loss(self):
+        """By how much the objective is higher."""
+        return 0.5 * self.model.variables[self.removed] @ self.pull
 
     def gains(self):
         """By how much the objective falls with one more feature, for each."""
-        gains = np.minimum(self.slopes, 0.0) ** 2 / (2 * self.curvatures)
-        return gains.reshape(2, -1).max(axis=0)
+        return _gains(*self._directed(ALL))
 
     def minimum(self, entering=None):
         """The minimum of the model, with one more feature if there is one to enter."""
-        variables, features, added = self.variables, self.model.features, []
+        model, features, added = self.model, self.model.features, ()
+        responses = model.inverse[:, self.removed]
+        variables = model.variables - responses @ self.pull
         if entering is not None:
-            directed = np.array([entering, entering + self.slopes.size // 2])
-            steps = np.maximum(-self.slopes[directed] / self.curvatures[directed], 0.0)
-            response = self.model.solved[directed[steps.argmax()]]
-            pulled = self.block @ response[self.removed]
-            response = response - self.model.inverse[:, self.removed] @ pulled
-            variables = variables - steps.max() * response
-            features, added = np.append(features, entering), [steps[0] - steps[1]]
-        n_active = self.model.features.size
-        keeps_sign = variables[:n_active] * self.model.variables[:n_active] > 0
-        coef = np.where(keeps_sign, variables[:n_active], 0.0)
-        return Start(features, np.append(coef, added), variables[n_active:])
+            directed = np.array([entering, entering + model.slopes.size // 2])
+            slopes, curvatures = self._directed(directed)
+            upward, downward = np.maximum(-slopes / curvatures, 0.0)
+            response = model.solved[directed[int(downward > upward)]]
+            response = response - responses @ (self.block @ response[self.removed])
+            variables = variables - max(upward, downward) * response
+            features, added = np.concatenate([features, [entering]]), (upward - downward,)
+        n_active = model.features.size
+        coef = variables[:n_active]
+        coef = np.where(coef * model.variables[:n_active] > 0, coef, 0.0)
+        return Start(features, np.concatenate([coef, added]), variables[n_active:])
+
+    def _directed(self, directed):
+        """First and second derivatives by directed features, the others adjusting."""
+        slopes, curvatures = self.model.slopes[directed], self.model.curvatures[directed]
+        if self.removed.size == 0:
+            return slopes, curvatures
+        solved = self.model.solved[directed][:, self.removed]
+        squares = np.einsum("jr,jr->j", solved @ self.block, solved)
+        return slopes - solved @ self.pull, curvatures + squares
+
+
+def _gains(slopes, curvatures):
+    """By how much the objective falls with one more feature, directed upward or downward."""
+    gains = np.minimum(slopes, 0.0) ** 2 / (2 * curvatures)
+    upward, downward = np.split(gains, 2, axis=-1)
+    return np.maximum(upward, downward)
+
+
+def _pseudo_inverse(matrix):
+    """Invert a positive semi-definite matrix where it is not 0."""
+    eigenvalues, eigenvectors = np.linalg.eigh(matrix)
+    is_positive = eigenvalues > _ROUNDING * eigenvalues.max(initial=0.0)
+    eigenvectors = eigenvectors[:, is_positive]
+    return (eigenvectors / eigenvalues[is_positive]) @ eigenvectors.T

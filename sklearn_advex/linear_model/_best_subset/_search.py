@@ -10,25 +10,42 @@ from sklearn_advex.linear_model._best_subset._fits import Start, better, is_lowe
 from sklearn_advex.linear_model._best_subset._quadratic_model import QuadraticModel
 
 # Factor by which the quadratic model may be wrong, both in what is gained and in what is lost:
-# changes that would not help even then are not solved. A larger one solves more of them.
+# changes that would not help even then are not tried. A larger one tries more of them.
 _MODEL_ERROR = 2.0
+# How many times as wrong as at its own minimum, where solvers start, the model may be at a
+# solution, if a group is added and otherwise: larger ones solve more of the changes.
+_ADDITION_ERRORS, _OTHER_ERRORS = 5.0, 1.0
 # Largest number of groups that are exchanged at once.
 _MAX_EXCHANGED = 3
 # Levels beyond the last one required: the way back from there finds subsets to which none of the
 # smaller ones leads. A larger number takes as much more time.
-_EXTRA_LEVELS = 5
+_EXTRA_LEVELS = 2
 # Largest number of sweeps over all levels, up and down.
 _MAX_SWEEPS = 5
 # Tolerance of trial solutions, as a share of the value to compare with: they yield upper bounds,
 # whose last digits do not matter.
 _TRIAL_TOL = 1e-2
+# The same of solutions from which the search goes on. What it finds is solved to the end.
+_SEARCH_TOL = 1e-6
 
 
 class Change(NamedTuple):
-    """A subset that a change leads to, the value that it has at best, and where to start."""
+    """A subset that a change leads to.
+
+    Attributes
+    ----------
+    groups : tuple of int
+    expected : float
+        Its value by the quadratic model.
+    least : float
+        The value if the model is as wrong as it may be.
+    start : Start
+        The minimum of the model.
+    """
 
     groups: tuple
-    value: float
+    expected: float
+    least: float
     start: Start
 
 
@@ -76,7 +93,8 @@ class SubsetSearch:
             changed += [self._shrink(levels, k) for k in range(n_tried - 1, 0, -1)]
             if not any(changed):
                 break
-        return list(accumulate(levels[1 : n_levels + 1], better))
+        found = accumulate(levels[1 : n_levels + 1], better)
+        return [self.problems.solve(fit.groups, fit.start) for fit in found]
 
     def _grow(self, levels, k):
         below = levels[k - 1]
@@ -111,16 +129,31 @@ class SubsetSearch:
     def _lower(self, fit, changes, threshold):
         """The fits that changes lead to, each with a value below the last one and a threshold."""
         self.problems.gather([change.groups for change in changes])
-        for groups, value, start in changes:
-            if not is_lower(max(value, self._values.get(groups, value)), threshold):
-                continue
-            trial = self.problems.solve(groups, start, _TRIAL_TOL * fit.value)
-            self._values[groups] = trial.value
-            if is_lower(trial.value, threshold):
-                if trial.solution.residual > self.problems.solver.tol:
-                    trial = self.problems.solve(groups, trial.start)
+        for change in changes:
+            trial = self._try(fit, change, threshold)
+            if trial is not None:
                 threshold = trial.value
                 yield trial
+
+    def _try(self, fit, change, threshold):
+        """The fit that a change leads to, None if its value is not below a threshold."""
+        groups, start, known = change.groups, change.start, self._values.get(change.groups)
+        if not is_lower(max(change.least, change.least if known is None else known), threshold):
+            return None
+        at_start = self.problems.value(groups, start)
+        n_errors = _ADDITION_ERRORS if len(groups) > len(fit.groups) else _OTHER_ERRORS
+        least = change.expected - n_errors * abs(at_start - change.expected)
+        self._values[groups] = min(at_start, least)
+        if not is_lower(self._values[groups], threshold):
+            return None
+        tol = _SEARCH_TOL if is_lower(at_start, threshold) else _TRIAL_TOL
+        trial = self.problems.solve(groups, start, tol * fit.value)
+        self._values[groups] = trial.value
+        if not is_lower(trial.value, threshold):
+            return None
+        if tol == _SEARCH_TOL:
+            return trial
+        return self.problems.solve(groups, trial.start, _SEARCH_TOL * fit.value)
 
     def changes(self, fit):
         """What to try from a fit."""
@@ -145,56 +178,61 @@ class _RankedChanges:
         self.problems = problems
         self.model = model
         self.value = fit.value
-        self.groups = np.array(fit.groups, dtype=int)
-        positions = [problems.positions(model, group) for group in fit.groups]
-        self.positions = positions
-        self.remainders = [model.without(removed) for removed in positions]
-        self.losses = np.array([remainder.loss for remainder in self.remainders])
+        self.groups = fit.groups
+        self.positions = [problems.positions(model, group) for group in fit.groups]
+        self.losses = np.zeros(0)
+        if fit.groups:
+            self.losses, self._gains_without = model.without_each(self.positions)
 
     def best(self, n_trials):
         """The best changes of each kind."""
         exchanges = []
-        if 0 < self.groups.size < self.problems.n_groups:
+        if 0 < len(self.groups) < self.problems.n_groups:
             exchanges = self._single_exchanges(n_trials) + self._splices()
         return Changes(self._additions(n_trials), self._removals(n_trials), exchanges)
 
     def _additions(self, n_trials):
-        gains = self._gains(self.model.whole)
+        gains = self._by_group(self.model.whole.gains())
         best = [j for j in np.argsort(-gains)[:n_trials] if gains[j] > 0]
         return [self._change([], [j], gains[j], self.model.whole) for j in best]
 
     def _removals(self, n_trials):
         best = np.argsort(self.losses)[:n_trials]
-        return [self._change([i], [], 0.0, self.remainders[i]) for i in best]
+        return [self._change([i], [], 0.0, self.model.without(self.positions[i])) for i in best]
 
     def _single_exchanges(self, n_trials):
-        gains = np.stack([self._gains(remainder) for remainder in self.remainders])
+        gains = self._by_group(self._gains_without)
         net = gains - self.losses[:, None]
         best = np.argsort(-net, axis=None)[:n_trials]
         pairs = zip(*np.unravel_index(best, net.shape), strict=True)
-        return [self._change([i], [j], gains[i, j], self.remainders[i]) for i, j in pairs]
+        return [
+            self._change([i], [j], gains[i, j], self.model.without(self.positions[i]))
+            for i, j in pairs
+        ]
 
     def _splices(self):
         """Exchange the 2, 3, ... groups of smallest loss for those of largest gain."""
         splices, leaving = [], np.argsort(self.losses)
-        n_others = self.problems.n_groups - self.groups.size
-        for n_exchanged in range(2, min(_MAX_EXCHANGED, self.groups.size, n_others) + 1):
+        n_others = self.problems.n_groups - len(self.groups)
+        for n_exchanged in range(2, min(_MAX_EXCHANGED, len(self.groups), n_others) + 1):
             out = leaving[:n_exchanged]
             remainder = self.model.without(np.concatenate([self.positions[i] for i in out]))
-            gains = self._gains(remainder)
+            gains = self._by_group(remainder.gains())
             entering = np.argsort(-gains)[:n_exchanged]
             splices.append(self._change(out, entering, gains[entering].sum(), remainder))
         return splices
 
-    def _gains(self, remainder):
-        """Return the gain by each group in addition; minus infinity for those in use."""
-        gains = np.bincount(self.problems.labels, remainder.gains(), self.problems.n_groups)
-        gains[self.groups] = -np.inf
+    def _by_group(self, gains):
+        """Sum gains by features over each group; minus infinity for those in use."""
+        gains = self.problems.sum_by_group(gains)
+        gains[..., list(self.groups)] = -np.inf
         return gains
 
     def _change(self, out, entering, gain, remainder):
-        groups = ordered([*np.delete(self.groups, out), *entering])
+        staying = set(self.groups).difference(self.groups[i] for i in out)
+        groups = ordered(staying.union(map(int, entering)))
         features = self.problems.features(entering)
         start = remainder.minimum(features[0] if features.size == 1 else None)
-        value = self.value - _MODEL_ERROR * gain + remainder.loss / _MODEL_ERROR
-        return Change(groups, value, start)
+        expected = self.value - gain + remainder.loss
+        least = self.value - _MODEL_ERROR * gain + remainder.loss / _MODEL_ERROR
+        return Change(groups, expected, least, start)

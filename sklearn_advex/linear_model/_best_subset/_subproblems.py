@@ -1,6 +1,5 @@
 """The problems of subsets of the groups: solutions, derivatives and bounds."""
 
-from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,8 +63,10 @@ class Subproblems:
         self.solver = solver
         self.labels = labels
         self.n_groups = labels.max() + 1
-        by_group = np.argsort(labels, kind="stable")
-        self._features = np.split(by_group, np.bincount(labels).cumsum()[:-1])
+        self._grouped = np.argsort(labels, kind="stable")
+        ends = np.bincount(labels).cumsum()
+        self._first_of_group = np.append(0, ends[:-1])
+        self._features = np.split(self._grouped, ends[:-1])
         self._gathered = self._gathered_features = None
 
     def gather(self, subsets):
@@ -93,8 +94,23 @@ class Subproblems:
         -------
         ndarray of int
         """
+        if len(groups) == 1:
+            return self._features[groups[0]]
         chosen = [self._features[j] for j in groups]
         return np.sort(np.concatenate(chosen)) if chosen else np.empty(0, dtype=int)
+
+    def sum_by_group(self, numbers):
+        """Sum numbers over the features of each group.
+
+        Parameters
+        ----------
+        numbers : ndarray of shape (..., n_features)
+
+        Returns
+        -------
+        ndarray of shape (..., n_groups)
+        """
+        return np.add.reduceat(numbers[..., self._grouped], self._first_of_group, axis=-1)
 
     def positions(self, model, group):
         """Return the positions of a group's features among those in use in a model.
@@ -121,6 +137,24 @@ class Subproblems:
         intercepts = self.objective.intercept_only().intercepts
         return self.solve((), Start(nothing, np.empty(0), intercepts))
 
+    def value(self, groups, start):
+        """Compute the objective where the solver of a problem would start.
+
+        Parameters
+        ----------
+        groups : tuple of int
+            Of those gathered.
+        start : Start
+
+        Returns
+        -------
+        float
+        """
+        objective, coef = self.objective, self._coef(self.features(groups), start)
+        if self._gathered is not None:
+            objective, coef = self._gathered, coef[self._gathered_features]
+        return objective.value(objective.point(np.append(coef, start.intercepts)))
+
     def solve(self, groups, start, tol=0.0):
         """Solve the problem of some groups.
 
@@ -136,11 +170,10 @@ class Subproblems:
         -------
         SubsetFit
         """
-        coef = np.zeros(self.objective.n_features)
-        coef[start.features] = start.coef
         features = self.features(groups)
+        coef = self._coef(features, start)[features]
         part = self._restricted(features)
-        point = part.point(np.append(coef[features], start.intercepts))
+        point = part.point(np.append(coef, start.intercepts))
         return SubsetFit(groups, features, self._solver(tol).solve(part, point))
 
     def epsilon_path(self, most):
@@ -252,10 +285,15 @@ class Subproblems:
     def _by_group(self, base, terms, labels):
         return DualBound(base, np.bincount(labels, terms, self.n_groups))
 
+    def _coef(self, features, start):
+        """Return the coefficients of some features at a start, 0 for all others."""
+        coef, kept = np.zeros(self.objective.n_features), np.zeros(self.objective.n_features)
+        coef[start.features] = start.coef
+        kept[features] = coef[features]
+        return kept
+
     def _solver(self, tol):
-        solver = copy(self.solver)
-        solver.tol = max(self.solver.tol, tol)
-        return solver
+        return self.solver if tol == 0 else self.solver.with_tol(max(self.solver.tol, tol))
 
     def _restricted(self, features):
         """Return the objective of a model of some features."""

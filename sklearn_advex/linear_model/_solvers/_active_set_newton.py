@@ -21,6 +21,9 @@ _CG_PROGRESS = 0.5
 # Diagonals are raised by this share of the decrease that one variable alone promises: a larger one
 # makes steps shorter far from the optimum.
 _DAMPING = 1e-2
+# Share of a tolerance at which the last working set stops at the latest: with 1 rounding errors
+# could part the residuals of a working set and of all variables.
+_LARGEST_FINAL_TOL = 0.9
 # Further shares by which diagonals are raised if pivoting does not end or the objective rises.
 _STRONGER_DAMPINGS = (1e-6, 1e-4, 1e-2, 1.0, 1e2, 1e4)
 
@@ -45,8 +48,7 @@ class ActiveSetNewton(Solver):
         Largest number of Newton steps.
     final_tol : float, default=0.01
         Share of `tol` at which the last working set stops. The last steps are cheap, and make
-        coefficients accurate also in nearly flat directions, which the residual hardly sees. Less
-        than 1, or rounding errors could part the residuals of a working set and of all variables.
+        coefficients accurate also in nearly flat directions, which the residual hardly sees.
     verbose : bool, default=False
         Print a line per Newton step, and one for each working set before its first.
     """
@@ -62,6 +64,12 @@ class ActiveSetNewton(Solver):
     def __init__(self, *, tol, max_iter, final_tol=0.01, verbose=False):
         super().__init__(tol=tol, max_iter=max_iter, verbose=verbose)
         self.final_tol = final_tol
+
+    def with_tol(self, tol):
+        """Return a solver that stops once the residual is at most `tol`, without last steps."""
+        solver = super().with_tol(tol)
+        solver.final_tol = _LARGEST_FINAL_TOL
+        return solver
 
     def solve(self, objective, point):
         """Minimize an objective.

@@ -1,6 +1,7 @@
 """What solvers share: their protocol, what they return, the line search, the progress report."""
 
 from abc import ABC, abstractmethod
+from copy import copy
 from dataclasses import dataclass
 from enum import Enum
 from time import perf_counter
@@ -99,6 +100,21 @@ class Solver(ABC):
             for ability, (part, need) in cls.requires.items()
             if not getattr(objective, ability)
         ]
+
+    def with_tol(self, tol):
+        """Return a solver that stops once the residual is at most `tol`.
+
+        Parameters
+        ----------
+        tol : float
+
+        Returns
+        -------
+        Solver
+        """
+        solver = copy(self)
+        solver.tol = tol
+        return solver
 
     @abstractmethod
     def solve(self, objective, point):
