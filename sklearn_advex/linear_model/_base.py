@@ -1,7 +1,7 @@
 """Training of linear classifiers against an adversary, and the adversary against fitted ones."""
 
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from numbers import Integral, Real
 
 import numpy as np
@@ -93,6 +93,12 @@ class BaseAdversarialLinearClassifier(
         "n_jobs": [Integral, None],
         "verbose": ["verbose"],
     }
+
+    @classmethod
+    @cache
+    def _get_param_names(cls):
+        """Return the names of the parameters; to read the signature anew slows small fits."""
+        return super()._get_param_names()
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

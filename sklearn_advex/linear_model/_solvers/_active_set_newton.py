@@ -97,7 +97,7 @@ class ActiveSetNewton(Solver):
                 return Solution(at.point, at.value, residual, n_iter, status)
             variables = _choose_variables(at, objective.has_kink)
             accuracy = self.final_tol * self.tol
-            if working_set is None or not np.isin(variables, working_set.variables).all():
+            if working_set is None or not working_set.contains(variables):
                 working_set = None  # free the copy of its columns before the next is made
                 working_set = WorkingSet(objective, variables, self.max_iter, report)
                 if variables.size < objective.n_variables:
@@ -152,6 +152,21 @@ class WorkingSet:
         self._hessian = None
         self._hessian_signs = None
         self._try_cg = self.objective.cg_budget(self.objective.n_features) >= _costs.MIN_CG_BUDGET
+
+    def contains(self, variables):
+        """Return whether some variables are all in the set.
+
+        Parameters
+        ----------
+        variables : ndarray of int
+
+        Returns
+        -------
+        bool
+        """
+        is_member = np.zeros(self.whole.n_variables, dtype=bool)
+        is_member[self.variables] = True
+        return is_member[variables].all()
 
     def minimize(self, at, accuracy, n_iter):
         """Take steps until the residual over the variables of the set is small.
