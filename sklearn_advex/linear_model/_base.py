@@ -31,7 +31,7 @@ from sklearn_advex._utils._sklearn_compat import (
 from sklearn_advex._utils._tasks import fit_task
 from sklearn_advex.attribution import ExplainMixin
 from sklearn_advex.attribution._adversary import make_adversary
-from sklearn_advex.attribution._robustness import LinearScores
+from sklearn_advex.attribution._linear_scores import LinearScores
 from sklearn_advex.linear_model._problem_fit import (
     fit_all_features,
     fit_path_of_subsets,

@@ -13,7 +13,8 @@ from sklearn_advex._utils._pipeline import transform_to_last_step
 from sklearn_advex.attribution._adversary import Adversary
 from sklearn_advex.attribution._ensembles import output_of_all_models
 from sklearn_advex.attribution._explain import ExplainOptions, attribute_columns
-from sklearn_advex.attribution._robustness import LinearScores, adversarial_accuracy
+from sklearn_advex.attribution._linear_scores import LinearScores
+from sklearn_advex.attribution._robustness import adversarial_accuracy
 from sklearn_advex.metrics import feature_value_impact
 from sklearn_advex.metrics._concise_choice import mean_test_scores
 from sklearn_advex.plotting._style import (
