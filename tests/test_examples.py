@@ -19,12 +19,16 @@ DATA = {
     "plot_frozen_features": None,
     "plot_mnist_cnn": "mnist_784",
     "plot_mushroom_original_columns": "mushroom",
+    "plot_onnx_round_trip": None,
     "plot_rare_class": "spambase",
     "plot_rows_in_blocks": None,
     "plot_several_classes": None,
     "plot_three_columns": "mushroom",
     "plot_words_of_texts": None,
 }
+
+# What an example needs that is no dependency of the tests.
+PACKAGES = {"plot_onnx_round_trip": ["skl2onnx", "onnxruntime", "onnxscript"]}
 
 
 @pytest.fixture
@@ -53,6 +57,8 @@ def test_all_examples_are_listed():
 
 @pytest.mark.parametrize("name", DATA)
 def test_example(name, openml, shown, capsys):
+    for package in PACKAGES.get(name, []):
+        pytest.importorskip(package)
     if DATA[name]:
         openml(DATA[name])
     runpy.run_path(str(EXAMPLES / f"{name}.py"))

@@ -15,6 +15,7 @@ ORDER = [
     "plot_digits_cnn.py",
     "plot_mnist_cnn.py",
     "plot_rows_in_blocks.py",
+    "plot_onnx_round_trip.py",
 ]
 
 
