@@ -18,9 +18,10 @@ LIGHT_TESTS = $(addprefix tests/,_utils attribution dask linear_model metrics mo
 	--ignore=sklearn_advex/attribution/_torch
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-interop test-light test-oldest test-newest lint docs docs-check dist \
+.PHONY: help demo test test-interop test-light test-oldest test-newest lint docs docs-check chromium dist \
 	bench bench-linear bench-targets \
-	bench-network bench-certified bench-frontier bench-regressions paper-tabular paper-images clean
+	bench-network bench-certified bench-frontier bench-models bench-regressions \
+	paper-tabular paper-images clean
 .DELETE_ON_ERROR:
 
 help: ## show this list
@@ -60,8 +61,15 @@ dist: $(VENV)/installed-dist ## source distribution and wheel, checked as PyPI c
 	$(PY) -m build --no-isolation
 	$(PY) -m twine check --strict dist/*
 
-docs-check: docs $(VENV)/installed-docs-check ## every page of it in a headless Chromium, if there is one
+docs-check: docs $(VENV)/installed-docs-check chromium ## every page of it in a headless Chromium
 	$(PY) -m pytest docs/checks $(ARGS)
+
+# From Debian's package, where this may install it; the checks say why they are skipped where there
+# is none.
+chromium:
+	@for name in chromium chromium-browser google-chrome; do \
+		command -v $$name > /dev/null && exit; \
+	done; [ "$$(id -u)" = 0 ] && apt-get update && apt-get install --yes chromium || true
 
 # What the examples printed and drew is kept until one of them or the package changes. Some read data
 # sets of OpenML, from the network or from the folder that SCIKIT_LEARN_DATA names.
@@ -87,6 +95,9 @@ bench-certified: $(VENV)/installed-bench ## networks with certificates on tables
 
 bench-frontier: $(VENV)/installed-rivals ## models of few features against rivals; ARGS=--quick
 	TQDM_DISABLE=1 $(PY) -m benchmarks.frontier $(ARGS)
+
+bench-models: $(VENV)/installed-bench ## the guide's table: which model for which data; 30 minutes
+	TQDM_DISABLE=1 $(PY) -m benchmarks.which_model $(ARGS)
 
 bench-regressions: $(VENV)/installed-bench ## times to compare between commits
 	OPENBLAS_NUM_THREADS=1 $(PY) -m pytest benchmarks/regressions \

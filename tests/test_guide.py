@@ -2,6 +2,7 @@
 
 import doctest
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,16 @@ import pytest
 DOCS = Path(__file__).parents[1] / "docs"
 CONTENTS = DOCS / "guide" / "index.rst"
 GUIDE = sorted(set(CONTENTS.parent.glob("*.rst")) - {CONTENTS})
-PAGES = [DOCS / "index.rst", *GUIDE]
+PAGES = [DOCS / "index.rst", DOCS / "dask.rst", *GUIDE]
+BLOCK = re.compile(r"^\.\. code-block:: python\n\n((?:   .*\n|\n)+)", re.MULTILINE)
+# Blocks without a prompt are for packages that the tests do not need; each is run where the package
+# is, `make test-interop` has most. Those of the page on Dask need clusters and stores.
+OTHERS = {
+    "onnxruntime": "saving_and_serving",
+    "mlflow": "saving_and_serving",
+    "art": "coming_from",
+    "abess": "coming_from",
+}
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 # Trained networks differ a little between processors. In blocks that say so, numbers with a
@@ -29,10 +39,22 @@ class OutputChecker(doctest.OutputChecker):
         return super().check_output(want, got, optionflags)
 
 
-def failures(text, name, report=lambda _: None):
-    test = doctest.DocTestParser().get_doctest(text, {}, name, name, 0)
+def failures(text, name, report=lambda _: None, package=None):
+    """Run the examples of a page, and its blocks that import a package."""
     runner = doctest.DocTestRunner(OutputChecker(), optionflags=OPTIONS)
-    return runner.run(test, out=report)
+    names = {}
+    for i, part in enumerate(BLOCK.split(text)):
+        if i % 2 == 0:
+            test = doctest.DocTestParser().get_doctest(part, names, name, name, 0)
+            runner.run(test, out=report, clear_globs=False)
+            names = test.globs
+        elif package and imports(part, package):
+            exec(textwrap.dedent(part), names)
+    return runner.summarize(verbose=False)
+
+
+def imports(code, package):
+    return re.search(rf"^ *(import|from) {package}\b", code, re.MULTILINE)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -41,6 +63,21 @@ def test_a_page_prints_the_output_shown(page):
     result = failures(page.read_text(encoding="utf-8"), page.name, said.append)
     assert result.attempted > 0
     assert result.failed == 0, "".join(said)
+
+
+@pytest.mark.parametrize("package", OTHERS)
+def test_blocks_for_another_package_run(package, tmp_path, monkeypatch):
+    pytest.importorskip(package)
+    monkeypatch.chdir(tmp_path)
+    page = CONTENTS.parent / f"{OTHERS[package]}.rst"
+    assert failures(page.read_text(encoding="utf-8"), page.name, package=package).failed == 0
+
+
+@pytest.mark.parametrize("page", GUIDE, ids=lambda page: page.stem)
+def test_every_block_is_run(page):
+    packages = [package for package, name in OTHERS.items() if name == page.stem]
+    blocks = BLOCK.findall(page.read_text(encoding="utf-8"))
+    assert all(any(imports(code, package) for package in packages) for code in blocks)
 
 
 def test_every_page_is_in_the_table_of_contents():

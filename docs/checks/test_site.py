@@ -19,7 +19,8 @@ axe = pytest.importorskip("axe_playwright_python.sync_playwright")
 
 SITE = Path(__file__).parents[1] / "_build" / "html"
 PAGES = sorted(str(path.relative_to(SITE)) for path in SITE.rglob("*.html"))
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+BROWSERS = map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))
+CHROMIUM = next(filter(None, BROWSERS), None)
 WIDE, NARROW = {"width": 1300, "height": 900}, {"width": 390, "height": 844}
 
 pytestmark = [
