@@ -80,10 +80,17 @@ html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_theme_options = {
     "logo": {"text": "sklearn-advex", "alt_text": "bars, three long and three short ones"},
-    "show_prev_next": False,
+    "search_as_you_type": True,
     "secondary_sidebar_items": ["page-toc"],
     "navbar_align": "left",
-    "navbar_end": ["version-switcher", "theme-switcher"],
+    "navbar_end": ["version-switcher", "theme-switcher", "navbar-icon-links"],
+    "icon_links": [
+        {
+            "name": "Source",
+            "url": "https://github.com/sklearn-advex/sklearn-advex",
+            "icon": "fa-brands fa-github",
+        },
+    ],
     "switcher": {"json_url": "_static/switcher.json", "version_match": version},
     "check_switcher": False,
     "footer_start": ["copyright"],

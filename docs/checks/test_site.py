@@ -7,6 +7,7 @@ Every page is loaded in a wide and in a narrow window, in light and in dark.
 
 import functools
 import http.server
+import json
 import shutil
 import threading
 from pathlib import Path
@@ -186,12 +187,24 @@ def test_search(visit, words, expected):
     assert visit.complaints == []
 
 
-def test_search_from_the_landing_page(visit):
-    page = visit.open("index.html")
+@pytest.mark.parametrize("press_enter", [False, True])
+def test_search_from_another_page(visit, press_enter):
+    page = visit.open("guide/glossary.html")
     page.locator("button.search-button__button, .search-button-field").first.click()
-    page.locator("input[type=search]:visible").first.fill("log-odds")
-    page.keyboard.press("Enter")
+    page.locator("input[type=search]:visible").first.press_sequentially("log-odds")
+    if press_enter:
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/search.html*")
     page.wait_for_selector("#search-results li")
+    assert visit.complaints == []
+
+
+def test_versions_can_be_chosen(visit):
+    page = visit.open("guide/glossary.html")
+    page.locator("button.version-switcher__button:visible").first.click()
+    entries = page.locator(".version-switcher__menu:visible a")
+    entries.first.wait_for()
+    assert entries.count() == len(json.loads((SITE / "_static" / "switcher.json").read_text()))
     assert visit.complaints == []
 
 
