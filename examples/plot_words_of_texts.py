@@ -88,7 +88,7 @@ plt.show()
 
 page = test[y[test] == "statistics"][[0]]
 print(list(pages)[page[0]] + ":", texts[page[0]][:130].replace("\n", " "), "...")
-figure, axes = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
+figure, axes = plt.subplots(2, 1, figsize=(8, 8), layout="constrained")
 for ax, epsilon in zip(axes, (0, 0.1), strict=True):
     AttributionDisplay.from_estimator(
         models[epsilon], texts[page], target="statistics", output="logit", ax=ax
