@@ -113,9 +113,22 @@ def contrast_faults(page):
     ]
 
 
+def ids_and_links(page):
+    ids = page.eval_on_selector_all("[id]", "all => all.map(e => e.id)")
+    hrefs = page.eval_on_selector_all("a[href]", "all => all.map(a => a.getAttribute('href'))")
+    return set(ids), hrefs
+
+
+@pytest.fixture(scope="session")
+def seen():
+    """What `ids_and_links` found in the pages that were visited, by their names."""
+    return {}
+
+
 @pytest.mark.parametrize("name", PAGES)
-def test_page(visit, name):
+def test_page(visit, seen, name):
     page = visit.open(name)
+    seen[name] = ids_and_links(page)
     page.wait_for_load_state("networkidle")
     assert visit.complaints == []
 
@@ -136,16 +149,11 @@ def test_page(visit, name):
         set_theme(page, theme)
         assert contrast_faults(page) == [], theme
 
-
-@pytest.mark.parametrize("name", PAGES)
-def test_page_on_a_phone(visit, name):
-    visit.page.set_viewport_size(NARROW)
+    page.set_viewport_size(NARROW)
     try:
-        page = visit.open(name)
-        sizes = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
-        assert sizes[0] <= sizes[1]
+        assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
     finally:
-        visit.page.set_viewport_size(WIDE)
+        page.set_viewport_size(WIDE)
 
 
 def leads_somewhere(link, address, anchors):
@@ -159,14 +167,15 @@ def leads_somewhere(link, address, anchors):
     return (SITE / target).exists()
 
 
-def test_links_and_anchors(visit, address):
+def test_links_and_anchors(visit, seen, address):
     """Every link into the site leads to a file, and to an element where it names one."""
-    anchors, links = {}, []
-    for name in PAGES:
-        page = visit.open(name)
-        anchors[name] = set(page.eval_on_selector_all("[id]", "all => all.map(e => e.id)"))
-        hrefs = page.eval_on_selector_all("a[href]", "all => all.map(a => a.getAttribute('href'))")
-        links += [(name, urljoin(address + name, href)) for href in hrefs]
+    pages = {name: seen.get(name) or ids_and_links(visit.open(name)) for name in PAGES}
+    anchors = {name: ids for name, (ids, _) in pages.items()}
+    links = [
+        (name, urljoin(address + name, href))
+        for name, (_, hrefs) in pages.items()
+        for href in hrefs
+    ]
     broken = {pair for pair in links if not leads_somewhere(pair[1], address, anchors)}
     assert broken == set()
     assert len(links) > 1000
