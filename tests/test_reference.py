@@ -74,3 +74,11 @@ def test_see_also_leads_on_and_exists(name):
     ours = [path for path in references if not path.startswith(("sklearn.", "numpy.", "torch."))]
     assert references
     assert {path.split(".")[-1] for path in ours} <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", sorted(DOCUMENTED))
+def test_the_first_sentence_is_whole_in_a_list_of_names(name):
+    """The list ends a sentence at the first period that a space follows."""
+    summary = " ".join(get_doc_object(DOCUMENTED[name])["Summary"])
+    assert ". " not in summary
+    assert "..." not in summary

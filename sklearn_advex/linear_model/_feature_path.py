@@ -70,7 +70,7 @@ def feature_path(
     tol=1e-8,
     max_iter=100,
 ):
-    """Adversarially trained linear models of at most 1, 2, ... features.
+    """Adversarially trained linear models of each number of features, up to a limit.
 
     The models are those of :class:`AdversarialLinearClassifier` at each `max_features`, found in
     one search that goes up and down the path.
