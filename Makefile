@@ -36,7 +36,9 @@ test: $(VENV)/installed-test ## the test suite; ARGS="-k gini" and the like are 
 
 test-interop: $(VENV)/installed-test $(VENV)/installed-interop ## with encoders and formats of others
 	$(PY) -m pytest tests/interop tests/test_containers.py tests/test_onnx.py \
-		tests/neural_network/test_onnx_export.py $(ARGS)
+		tests/neural_network/test_onnx_export.py \
+		tests/test_guide.py::test_blocks_for_another_package_run \
+		"tests/test_examples.py::test_example[plot_onnx_round_trip]" $(ARGS)
 
 test-light: $(VENV)-light/installed ## linear models in an environment without torch
 	$(VENV)-light/bin/python -c "import importlib.util as u; assert u.find_spec('torch') is None"
