@@ -10,6 +10,10 @@ PIP = -m pip install --quiet --disable-pip-version-check
 PIP_INSTALL = $(PY) $(PIP) --constraint constraints.txt
 NEWEST_PYTHON ?= python3.13
 
+# A process per core, each with one thread: threads of several processes would wait for each other.
+# A process that has nothing left takes over tests of another; ARGS=--numprocesses=0 runs them in one.
+PYTEST = -m pytest --numprocesses=auto --maxprocesses=8 --dist=worksteal
+
 # What is not about networks: every folder of tests but theirs, and the examples in docstrings.
 LIGHT_TESTS = $(addprefix tests/,_utils attribution dask linear_model metrics model_selection \
 	plotting report test_architecture.py test_callbacks.py test_common.py test_containers.py \
@@ -31,24 +35,26 @@ help: ## show this list
 demo: $(VENV)/installed-plot ## natural, l1 and adversarial model side by side, under a minute
 	$(PY) examples/demo.py
 
+test test-interop test-light test-oldest test-newest: export OMP_NUM_THREADS = 1
+
 test: $(VENV)/installed-test ## the test suite; ARGS="-k gini" and the like are passed to pytest
-	$(PY) -m pytest $(ARGS)
+	$(PY) $(PYTEST) $(ARGS)
 
 test-interop: $(VENV)/installed-test $(VENV)/installed-interop ## with encoders and formats of others
-	$(PY) -m pytest tests/interop tests/test_containers.py tests/test_onnx.py \
+	$(PY) $(PYTEST) tests/interop tests/test_containers.py tests/test_onnx.py \
 		tests/neural_network/test_onnx_export.py \
 		tests/test_guide.py::test_blocks_for_another_package_run \
 		"tests/test_examples.py::test_example[plot_onnx_round_trip]" $(ARGS)
 
 test-light: $(VENV)-light/installed ## linear models in an environment without torch
 	$(VENV)-light/bin/python -c "import importlib.util as u; assert u.find_spec('torch') is None"
-	$(VENV)-light/bin/python -m pytest $(LIGHT_TESTS) $(ARGS)
+	$(VENV)-light/bin/python $(PYTEST) $(LIGHT_TESTS) $(ARGS)
 
 test-oldest: $(VENV)-oldest/installed ## the test suite with the oldest versions declared
-	$(VENV)-oldest/bin/python -m pytest $(ARGS)
+	$(VENV)-oldest/bin/python $(PYTEST) $(ARGS)
 
 test-newest: $(VENV)-newest/installed ## with the newest; NEWEST_PYTHON=python3.13 by default
-	$(VENV)-newest/bin/python -m pytest $(ARGS)
+	$(VENV)-newest/bin/python $(PYTEST) $(ARGS)
 
 lint: $(VENV)/installed-lint ## style and formatting, without changing a file
 	$(PY) -m ruff check .

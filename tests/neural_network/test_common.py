@@ -11,19 +11,22 @@ from sklearn_advex import (
 from sklearn_advex.neural_network import ConvNet
 
 
-def multilayer_perceptron(n_features, n_classes):
-    return nn.Sequential(nn.Linear(n_features, 32), nn.ReLU(), nn.Linear(32, n_classes))
+# Classes, since the name of a check has the module in it, and a function is shown by its address.
+class MultilayerPerceptron(nn.Sequential):
+    def __init__(self, n_features, n_classes):
+        super().__init__(nn.Linear(n_features, 32), nn.ReLU(), nn.Linear(32, n_classes))
 
 
-def small_conv_net(input_shape, n_classes):
-    return ConvNet(input_shape, n_classes, n_filters=(8,), n_hidden=32)
+class SmallConvNet(ConvNet):
+    def __init__(self, input_shape, n_classes):
+        super().__init__(input_shape, n_classes, n_filters=(8,), n_hidden=32)
 
 
 NETWORK = {"clip": None, "epsilon": 0.05, "attack_steps": 2, "lr": 0.02, "max_epochs": 20}
 ESTIMATORS = [
     AdversarialMLPClassifier(max_epochs=30),
-    AdversarialNetClassifier(multilayer_perceptron, **NETWORK),
-    AdversarialCNNClassifier(small_conv_net, input_shape=(1, 1, -1), **NETWORK),
+    AdversarialNetClassifier(MultilayerPerceptron, **NETWORK),
+    AdversarialCNNClassifier(SmallConvNet, input_shape=(1, 1, -1), **NETWORK),
 ]
 EXPECTED_FAILURES_OF_NETWORKS = {
     "check_sample_weight_equivalence_on_dense_data": (
