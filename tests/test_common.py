@@ -13,10 +13,10 @@ from sklearn_advex._losses import LOSSES
 from sklearn_advex._perturbation import PERTURBATION_SETS
 
 ESTIMATORS = [
+    # each loss and each norm once; linear_model/test_laws has all pairs
     *(
         AdversarialLinearClassifier(loss, norm=norm)
-        for loss in LOSSES
-        for norm in PERTURBATION_SETS
+        for loss, norm in zip(LOSSES, PERTURBATION_SETS, strict=True)
     ),
     AdversarialLogisticRegression(),
     AdversarialLogisticRegression(epsilon=0),

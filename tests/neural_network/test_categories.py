@@ -1,5 +1,7 @@
 """Categories against brute force over all flips and over the vertices of mixtures."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,14 +23,15 @@ def mlp(sizes, **params):
 def is_robust_by_brute_force(model, X, y, max_flips, epsilon=0.0):
     """Whether no flips (and, for linear models, no change of numbers) turn a row."""
     weight = model.module_[-1].weight.detach().numpy()[:, 9:]
+    flips = [np.array([*all_flips(row, max_flips)]) for row in X]
+    logits = model.module_(torch.tensor(np.concatenate(flips))).detach().numpy()
     results = []
-    for row, label in zip(X, y, strict=True):
-        logits = (
-            model.module_(torch.tensor(np.array([*all_flips(row, max_flips)]))).detach().numpy()
-        )
+    for of_row, label in zip(
+        np.split(logits, np.cumsum([len(rows) for rows in flips])[:-1]), y, strict=True
+    ):
         leads = [
-            logits[:, label]
-            - logits[:, other]
+            of_row[:, label]
+            - of_row[:, other]
             - epsilon * np.abs(weight[label] - weight[other]).sum()
             for other in range(logits.shape[1])
             if other != label
@@ -38,11 +41,11 @@ def is_robust_by_brute_force(model, X, y, max_flips, epsilon=0.0):
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
-@pytest.mark.parametrize("max_flips", [0, 1, 2, 3, 9])
-def test_linear_networks_are_exact(max_flips, n_classes):
+def test_linear_networks_are_exact(n_classes):
     X, y = table(n_classes=n_classes)
     model = mlp(()).fit(X, y)
-    for epsilon in (0.0, 0.2):
+    X, y = X[:80], y[:80]
+    for max_flips, epsilon in itertools.product((0, 1, 2, 9), (0.0, 0.2)):
         robust = is_robust_by_brute_force(model, X, y, max_flips, epsilon).mean()
         options = {"epsilon": epsilon, "max_flips": max_flips}
         assert model.certified_score(X, y, **options) == robust
