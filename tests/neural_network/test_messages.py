@@ -121,6 +121,7 @@ def test_files_stay_where_and_what_they_are(table, tmp_path):
     assert not [path for path in tmp_path.iterdir() if path not in (real, link)]
 
 
+@pytest.mark.filterwarnings("ignore:Guards may run slower on Python 3.13.0")  # advice of torch
 def test_a_compiled_module_is_loaded_uncompiled_and_back(table, tmp_path):
     def compiled():
         return nn.Sequential(torch.compile(nn.Linear(6, 2), backend="eager"), nn.Identity())

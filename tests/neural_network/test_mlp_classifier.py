@@ -171,7 +171,10 @@ def test_a_search_over_epsilon(cancer):
     X, _, y, _ = cancer
     search = GridSearchCV(
         mlp(max_epochs=10),
-        {"epsilon": [0.05, 0.2], "hidden_layer_sizes": [(8,), ()]},
+        [
+            {"epsilon": [0.05], "hidden_layer_sizes": [(8,)]},
+            {"epsilon": [0.2], "hidden_layer_sizes": [()]},
+        ],
         scoring={"accuracy": "accuracy", "certified": certified_accuracy_scorer},
         refit="accuracy",
         cv=2,
