@@ -40,12 +40,12 @@ def test_loss_is_the_worst_of_all_corners(seed, n_classes):
     epsilon = rng.uniform(size=6) * (rng.random(6) < 0.8)
     change, exact, _ = attribution_stability(model, X, y, epsilon=epsilon)
     assert exact
-    found = np.zeros(len(X))
-    inside = rng.uniform(-1, 1, size=(50, 6)) * epsilon
-    for delta in np.vstack([corners(epsilon), inside]):
-        for i, x in enumerate(X):
-            A = explain(model, x[None] + delta, y[[i]], output="loss", target="true", baseline=x)
-            found[i] = max(found[i], np.abs(A).sum())
+    deltas = np.vstack([corners(epsilon), rng.uniform(-1, 1, size=(50, 6)) * epsilon])
+    found = []
+    for x, label in zip(X, y, strict=True):
+        options = {"output": "loss", "target": "true", "baseline": x}
+        A = explain(model, x + deltas, np.full(len(deltas), label), **options)
+        found.append(np.abs(A).sum(axis=1).max())
     np.testing.assert_allclose(change, found, rtol=1e-9)
 
 

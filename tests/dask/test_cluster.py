@@ -121,7 +121,7 @@ def test_searches_in_memory_run_on_a_cluster_and_choose_the_same(client):
 def test_the_example_finds_the_features():
     path = Path(__file__).parents[2] / "examples" / "dask_cluster.py"
     run = subprocess.run(
-        [sys.executable, str(path)], capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, str(path)], capture_output=True, text=True, check=False, timeout=300
     )
     assert run.returncode == 0, run.stderr
     assert "features used: x0 x1 x2 x3 x4\n" in run.stdout

@@ -20,7 +20,7 @@ from sklearn_advex.model_selection import (
 )
 from tests.dask.conftest import as_array, as_csr, as_frame, chunks_of, rows_of
 
-N_BLOCKS = 6
+N_BLOCKS = 4
 
 
 def folds_of(y, n_folds):
@@ -35,11 +35,14 @@ def folds_of(y, n_folds):
     return [(np.flatnonzero(of_row != k), np.flatnonzero(of_row == k)) for k in range(n_folds)]
 
 
-@pytest.mark.parametrize("n_classes", [2, 3])
-@pytest.mark.parametrize("container", [as_array, as_csr, as_frame])
+# Each kind of container, and several classes in one of them.
+CONTAINERS_AND_CLASSES = [(as_array, 2), (as_array, 3), (as_csr, 2), (as_frame, 2)]
+
+
+@pytest.mark.parametrize(("container", "n_classes"), CONTAINERS_AND_CLASSES)
 def test_the_choice_and_the_scores_are_those_of_the_same_folds_in_memory(container, n_classes):
     X, y, weights = rows_of(n_classes)
-    options = {"epsilons": 4, "alphas": [1e-4, 1e-2], "class_weight": "balanced"}
+    options = {"epsilons": 3, "alphas": [1e-4, 1e-2], "class_weight": "balanced"}
     expected = AdversarialLogisticRegressionCV(cv=folds_of(y, 3), **options).fit(X, y, weights)
     model = AdversarialLogisticRegressionCV(cv=3, **options)
     model.fit(*container(X, y, weights, N_BLOCKS))
@@ -73,8 +76,7 @@ SCORING = {
 }
 
 
-@pytest.mark.parametrize("n_classes", [2, 3])
-@pytest.mark.parametrize("container", [as_array, as_csr, as_frame])
+@pytest.mark.parametrize(("container", "n_classes"), CONTAINERS_AND_CLASSES)
 def test_scores_that_are_sums_over_blocks_are_those_of_memory(container, n_classes):
     X, y, weights = rows_of(n_classes)
     y = np.array(["no", "perhaps", "yes"])[y]
