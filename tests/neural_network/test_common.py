@@ -24,7 +24,7 @@ class SmallConvNet(ConvNet):
 
 NETWORK = {"clip": None, "epsilon": 0.05, "attack_steps": 2, "lr": 0.02, "max_epochs": 20}
 ESTIMATORS = [
-    AdversarialMLPClassifier((16,), max_epochs=15),
+    AdversarialMLPClassifier(max_epochs=15),
     AdversarialNetClassifier(MultilayerPerceptron, **NETWORK),
     AdversarialCNNClassifier(SmallConvNet, input_shape=(1, 1, -1), **NETWORK),
 ]
