@@ -62,7 +62,7 @@ def test_each_parameter_is_explained(make):
     estimator = make()
     html = estimator._repr_html_()
     own = type(estimator)._get_param_names()
-    explained = re.findall(r"position-anchor: --doc-link-(\w+);\">\s*\1: ", html)
+    explained = re.findall(r'param-doc-description"[^>]*>\s*(\w+): ', html)
     assert {*own} - {*explained} == set()
 
 
