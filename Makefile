@@ -22,8 +22,8 @@ LIGHT_TESTS = $(addprefix tests/,_utils attribution dask linear_model metrics mo
 	--ignore=sklearn_advex/attribution/_torch
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-interop test-light test-oldest test-newest lint docs docs-check chromium dist \
-	bench bench-linear bench-targets \
+.PHONY: help demo test test-interop test-light test-oldest test-newest test-mlflow lint docs \
+	docs-check chromium dist bench bench-linear bench-targets \
 	bench-network bench-certified bench-frontier bench-models bench-regressions \
 	paper-tabular paper-images clean
 .DELETE_ON_ERROR:
@@ -35,7 +35,7 @@ help: ## show this list
 demo: $(VENV)/installed-plot ## natural, l1 and adversarial model side by side, under a minute
 	$(PY) examples/demo.py
 
-test test-interop test-light test-oldest test-newest: export OMP_NUM_THREADS = 1
+test test-interop test-light test-oldest test-newest test-mlflow: export OMP_NUM_THREADS = 1
 
 test: $(VENV)/installed-test ## the test suite; ARGS="-k gini" and the like are passed to pytest
 	$(PY) $(PYTEST) $(ARGS)
@@ -55,6 +55,9 @@ test-oldest: $(VENV)-oldest/installed ## the test suite with the oldest versions
 
 test-newest: $(VENV)-newest/installed ## with the newest; NEWEST_PYTHON=python3.13 by default
 	$(VENV)-newest/bin/python $(PYTEST) $(ARGS)
+
+test-mlflow: $(VENV)-mlflow/installed ## models in the formats of MLflow, in an environment of its own
+	$(VENV)-mlflow/bin/python -m pytest tests/interop/test_mlflow.py $(ARGS)
 
 lint: $(VENV)/installed-lint ## style and formatting, without changing a file
 	$(PY) -m ruff check .
@@ -120,7 +123,7 @@ paper-images: $(VENV)/installed-plot ## the paper's image experiments; ARGS=--fu
 	$(PY) benchmarks/paper/images.py $(ARGS)
 
 clean: ## remove .venv and everything built
-	rm -rf $(VENV) $(VENV)-light $(VENV)-oldest $(VENV)-newest build dist *.egg-info
+	rm -rf $(VENV) $(addprefix $(VENV)-,light oldest newest mlflow) build dist *.egg-info
 	rm -rf docs/_build docs/generated docs/gallery examples/output
 	rm -rf .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -154,6 +157,11 @@ $(VENV)-oldest/installed: pyproject.toml constraints-oldest.txt
 $(VENV)-newest/installed: pyproject.toml
 	$(NEWEST_PYTHON) -m venv $(VENV)-newest
 	$(VENV)-newest/bin/python $(PIP) --upgrade --upgrade-strategy eager --editable ".[test,plot]"
+	touch $@
+
+$(VENV)-mlflow/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)-mlflow
+	$(VENV)-mlflow/bin/python $(PIP) --editable ".[test,mlflow]"
 	touch $@
 
 # The build runs without isolation so that the constraints hold for setuptools too.
