@@ -1,6 +1,6 @@
 """Training of linear classifiers against an adversary, and the adversary against fitted ones."""
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache, partial
 from numbers import Integral, Real
 
@@ -475,7 +475,11 @@ def blas_threads(n_jobs, n_problems):
     context manager
     """
     threads = max(1, effective_n_jobs(n_jobs) // n_problems)
-    return get_threadpool_controller().limit(limits=threads, user_api="blas")
+    controller = get_threadpool_controller()
+    libraries = [library for library in controller.lib_controllers if library.user_api == "blas"]
+    if all(library.num_threads == threads for library in libraries):
+        return nullcontext()  # setting it anew would take a hundredth of a small fit
+    return controller.limit(limits=threads, user_api="blas")
 
 
 def stack_models(fits):

@@ -233,8 +233,8 @@ class MarginTerm(DataTerm):
         return numbers.sum(keepdims=True) if self.n_heights == 1 else self._sums_by_label(numbers)
 
     def _sums_by_label(self, numbers):
-        of_negatives = numbers[self.sides > 0].sum()
-        return np.array([of_negatives, numbers[self.sides < 0].sum()])
+        is_negative = self.sides > 0
+        return np.array([numbers[is_negative].sum(), numbers[~is_negative].sum()])
 
     def _raw_predictions(self, variables):
         raw = self.design.matvec(variables[: self.n_features], self.columns)
