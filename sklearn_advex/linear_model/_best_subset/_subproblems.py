@@ -219,7 +219,9 @@ class Subproblems:
         objective, point, dual = self.objective, fit.solution.point, fit.solution.dual
         d, heights = objective.n_features, self._restricted(fit.features).heights(point)
         of_term = objective.term.derivatives(point.rows, heights, dual and dual.rows)
-        curvature = objective.term.model_curvature(point.rows, heights)
+        curvature = of_term.curvature
+        if not objective.is_smooth:
+            curvature = objective.term.model_curvature(point.rows, heights)
         active, pull = fit.features[point.coef != 0], of_term.heights[0]
         support = _SupportDerivatives.at(objective.perturbation, active, fit.solution)
         gram = objective.term.gram_columns(curvature, active)

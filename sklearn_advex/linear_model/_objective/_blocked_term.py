@@ -127,7 +127,7 @@ class BlockedTerm(DataTerm):
         return sum(self._each("gram_columns", curvature, features))
 
     def model_curvature(self, rows, heights):
-        """Return second derivatives for a quadratic model of the term."""
+        """Return second derivatives for a quadratic model of a term that is not smooth."""
         return self._each("model_curvature", rows, heights)
 
     def gram_product(self, curvature, variables, heights):

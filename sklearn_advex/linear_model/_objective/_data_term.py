@@ -293,7 +293,7 @@ class DataTerm(ABC):
         """
 
     def model_curvature(self, rows, heights):
-        """Return second derivatives for a quadratic model of the term.
+        """Return second derivatives for a quadratic model of a term that is not smooth.
 
         Parameters
         ----------
@@ -303,9 +303,9 @@ class DataTerm(ABC):
         Returns
         -------
         curvature : object
-            Those of a smoothed loss for a term that is not smooth.
+            Those of a smoothed loss.
         """
-        return self.derivatives(rows, heights).curvature
+        raise NotImplementedError(f"{type(self).__name__} has second derivatives of its own.")
 
     def feature_spread(self, curvature):
         """Compute weighted squares of the features, about their means if there is an intercept.
