@@ -94,7 +94,7 @@ class SubsetSearch:
             if not any(changed):
                 break
         found = accumulate(levels[1 : n_levels + 1], better)
-        return [self.problems.solve(fit.groups, fit.start) for fit in found]
+        return [self._refined(fit) for fit in found]
 
     def _grow(self, levels, k):
         below = levels[k - 1]
@@ -151,9 +151,13 @@ class SubsetSearch:
         self._values[groups] = trial.value
         if not is_lower(trial.value, threshold):
             return None
-        if tol == _SEARCH_TOL:
-            return trial
-        return self.problems.solve(groups, trial.start, _SEARCH_TOL * fit.value)
+        return trial if tol == _SEARCH_TOL else self._refined(trial, _SEARCH_TOL * fit.value)
+
+    def _refined(self, fit, tol=0.0):
+        """Solve the problem of a fit to a smaller tolerance; all its Newton steps count."""
+        refined = self.problems.solve(fit.groups, fit.start, tol)
+        refined.solution.n_iter += fit.solution.n_iter
+        return refined
 
     def changes(self, fit):
         """What to try from a fit."""
