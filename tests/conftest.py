@@ -18,11 +18,14 @@ hypothesis.settings.load_profile("suite")
 # What is about networks alone is left out of an environment for linear models (`make test-light`).
 if importlib.util.find_spec("torch") is None:
     collect_ignore = [
-        "_input_gradients",
+        "_networks",
         "neural_network",
+        "attribution/test_deep_shap_of_softmax.py",
         "attribution/test_exact_path.py",
         "attribution/test_networks.py",
         "attribution/test_paper_network.py",
+        "attribution/test_stability_bounds.py",
+        "report/test_conciseness.py",
     ]
 
 

@@ -92,7 +92,7 @@ def test_a_linear_user_needs_no_package_of_networks():
 )
 def test_what_a_network_lacks_is_named_with_the_command_that_installs_it(package, script, user):
     last_line = run_without([package], script).stderr.splitlines()[-1]
-    missing = rf"(torch|{package})"  # torch comes first where no package of networks is installed
+    missing = rf"(torch|skorch|{package})"  # one of the first two where no network package is
     command = "pip install torch skorch captum safetensors tqdm"
     assert re.fullmatch(
         rf"ImportError: {user} needs {missing}\. Install it with: {command}", last_line
