@@ -78,8 +78,8 @@ class Subproblems:
             Groups.
         """
         groups = ordered(set().union(*subsets))
+        self._gathered = None  # free the copy before the next is made
         if 0 < len(groups) < self.n_groups:
-            self._gathered = None  # free the copy before the next is made
             self._gathered_features = self.features(groups)
             self._gathered = self.objective.restrict(self._variables(self._gathered_features))
 
