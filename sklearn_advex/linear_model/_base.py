@@ -131,6 +131,8 @@ class BaseAdversarialLinearClassifier(
             If the data or a parameter is not valid; the message names it.
         """
         data = self._validate(X, y, sample_weight)
+        if self.max_features is not None:
+            data = data.in_column_order()  # subsets pick columns time and again
         self.epsilon_ = self._resolve_epsilon(self.epsilon)
         objectives = data.objectives(
             self.loss,

@@ -144,6 +144,7 @@ def feature_path(
         )
     names = _text_names(X)
     data = training_data(X, y, sample_weight, class_weight)
+    data = data.in_column_order()  # subsets pick columns time and again
     perturbation = perturbation_set(norm, resolve_epsilon(epsilon, data.n_features, names))
     objectives = data.objectives(
         loss, perturbation, alpha=alpha, l1_ratio=l1_ratio, fit_intercept=fit_intercept

@@ -218,6 +218,17 @@ def test_bound_of_a_subset_is_its_value(case):
         assert problems.relaxation(rough).value(groups) <= fit.value + 1e-9
 
 
+@pytest.mark.parametrize("n_gathered", [2, N_FEATURES - 1, N_FEATURES])
+def test_values_do_not_depend_on_the_columns_gathered(n_gathered):
+    objective = make_objective(*correlated_data(11))
+    problems = Subproblems(objective, solver_for(objective), np.arange(N_FEATURES))
+    groups = tuple(range(n_gathered))
+    fit = problems.solve(groups, problems.empty_fit().start)
+    for subsets in [(0, 1)], [groups], [(1,)], [groups]:
+        problems.gather(subsets)
+    assert problems.value(groups, fit.start) == pytest.approx(fit.value, rel=1e-12)
+
+
 def test_other_starts_lead_to_the_same():
     objective = make_objective(*correlated_data(6))
     cold = search(objective, 4)
