@@ -131,7 +131,10 @@ class BaseAdversarialLinearClassifier(
             If the data or a parameter is not valid; the message names it.
         """
         data = self._validate(X, y, sample_weight)
-        if self.max_features is not None:
+        groups = resolve_groups(
+            self.groups, self.n_features_in_, getattr(self, "feature_names_in_", None)
+        )
+        if self._is_limited(groups):
             data = data.in_column_order()  # subsets pick columns time and again
         self.epsilon_ = self._resolve_epsilon(self.epsilon)
         objectives = data.objectives(
@@ -140,9 +143,6 @@ class BaseAdversarialLinearClassifier(
             alpha=self.alpha,
             l1_ratio=self.l1_ratio,
             fit_intercept=self.fit_intercept,
-        )
-        groups = resolve_groups(
-            self.groups, self.n_features_in_, getattr(self, "feature_names_in_", None)
         )
         task = fit_task(self, X, y, sample_weight, len(objectives))
         # Threads of Dask take a block each; those of the linear algebra would come on top.
@@ -382,6 +382,10 @@ class BaseAdversarialLinearClassifier(
         names = getattr(self, "feature_names_in_", None)
         return resolve_epsilon(epsilon, self.n_features_in_, names)
 
+    def _is_limited(self, groups):
+        n_groups = self.n_features_in_ if groups is None else groups.max() + 1
+        return self.max_features is not None and self.max_features < n_groups
+
     def _starts(self, objectives):
         shape = (len(objectives), self.n_features_in_)
         starts = [objective.intercept_only() for objective in objectives]
@@ -404,10 +408,8 @@ class BaseAdversarialLinearClassifier(
             verbose=self.verbose > 0,
         )
         tasks = task.subtasks("binary problem", len(objectives))
-        limit = self.max_features
-        n_groups = self.n_features_in_ if groups is None else groups.max() + 1
-        if limit is not None and limit < n_groups:
-            problems = [(objective, limit, groups) for objective in objectives]
+        if self._is_limited(groups):
+            problems = [(objective, self.max_features, groups) for objective in objectives]
             solve = _solve_limited
         else:
             problems = list(zip(objectives, self._starts(objectives), strict=True))
