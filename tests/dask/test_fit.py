@@ -84,6 +84,15 @@ def test_columns_of_one_parquet_data_set_stay_together(parquet):
     np.testing.assert_allclose(in_memory.coef_, expected.coef_, atol=1e-8)
 
 
+@pytest.mark.parametrize("in_memory", ["X", "y", "weight"])
+def test_one_of_them_may_be_in_memory_already(parquet, in_memory):
+    frame, table = parquet
+    names, loaded = list("abcdef"), table.persist()
+    expected = AdversarialLogisticRegression(0.05).fit(frame[names], frame["y"], frame["weight"])
+    X, y, weight = ((loaded if part == in_memory else table) for part in ("X", "y", "weight"))
+    assert_same_model(clone(expected).fit(X[names], y["y"], weight["weight"]), expected)
+
+
 def test_series_of_other_partitions_are_matched_by_their_index():
     X, y, _ = rows_of()
     expected = AdversarialLogisticRegression().fit(X, y)

@@ -89,7 +89,10 @@ def _joined_frames(X, columns):
         enforce_metadata=False,
         token="join_rows",
     )
-    return joined.to_delayed()
+    # What is read for a column alone may have its row groups joined, and does not go with an X that
+    # is in memory then. Without the optimization it is read with all columns.
+    parts = joined.optimize(fuse=False).expr.dependencies()
+    return joined.to_delayed(optimize_graph=len({part.npartitions for part in parts}) == 1)
 
 
 def partitioned_like(X, column, name):
