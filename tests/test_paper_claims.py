@@ -31,14 +31,13 @@ def test_adversarial_training_is_more_concise_at_the_same_accuracy(openml, name,
     assert np.mean(gains) >= 0.05
 
 
-@pytest.fixture(scope="module")
-def mnist_report(openml):
-    """The paper's comparison on a tenth of the images, with a smaller network."""
+def test_a_network_trained_adversarially_explains_itself_in_fewer_pixels(openml):
+    """The paper's comparison on a tenth of the images; a penalty on weights does not do it."""
     X, y = openml("mnist_784")
     X, y = (X.to_numpy() / 255).astype(np.float32).reshape(-1, 28, 28), y.to_numpy()
     shared = {
-        "module__n_filters": (16, 32),
-        "module__n_hidden": 128,
+        "module__n_filters": (8, 16),
+        "module__n_hidden": 64,
         "batch_size": 50,
         "lr": 0.002,
         "lr_schedule": "linear",
@@ -59,20 +58,13 @@ def mnist_report(openml):
     for model in models.values():
         model.fit(X[:6000], y[:6000])
     test = slice(60_000, 60_100)
-    return conciseness_report(
+    report = conciseness_report(
         models, X[test], y[test], methods=("ig", "deep_shap"), epsilon=0.3, target="true"
     )
-
-
-@pytest.mark.parametrize("method", ["ig", "deep_shap"])
-def test_a_network_trained_adversarially_explains_itself_in_fewer_pixels(mnist_report, method):
-    assert mnist_report.loc[("a", method), "gini_gain_low"] > 0
-    assert mnist_report.loc[("a", method), "accuracy_drop"] <= 0.02
-    assert mnist_report.loc[("a", method), "adversarial_accuracy"] > 0.5
-    assert mnist_report.loc[("n", method), "adversarial_accuracy"] < 0.1
-
-
-@pytest.mark.parametrize("method", ["ig", "deep_shap"])
-def test_a_penalty_on_weights_does_not_do_it_for_networks(mnist_report, method):
-    gain = mnist_report["gini_gain"]
-    assert gain["l", method] < gain["a", method]
+    for method in ("ig", "deep_shap"):
+        of_natural, of_penalized, of_adversarial = (report.loc[name, method] for name in "nla")
+        assert of_adversarial["gini_gain_low"] > 0
+        assert of_penalized["gini_gain"] < of_adversarial["gini_gain"]
+        assert of_adversarial["accuracy_drop"] <= 0.02
+        assert of_adversarial["adversarial_accuracy"] > 0.5
+        assert of_natural["adversarial_accuracy"] < 0.1
