@@ -23,7 +23,7 @@ ESTIMATORS = [
     AdversarialLogisticRegression(alpha=1e-3, l1_ratio=1),
     AdversarialLogisticRegression(max_features=2),
     AdversarialLogisticRegressionCV(epsilons=[0.01, 0.1], cv=2),
-    AdversarialLogisticRegressionCV(epsilons=[0.01], cv=2, max_features=[1, 2]),
+    AdversarialLogisticRegressionCV(epsilons=[0.01], cv=2, max_features=[1]),
     MaxColumnsClassifier(AdversarialLogisticRegression(), max_columns=2),
 ]
 

@@ -31,8 +31,15 @@ DATA = {
 PACKAGES = {"plot_onnx_round_trip": ["skl2onnx", "onnxruntime", "onnxscript"]}
 
 
-# What takes minutes is tried on less here; the gallery runs it whole.
-SHORTER = {"plot_mnist_cnn": {"[:3000]": "[:300]", "60_200": "60_020"}}
+# What takes long is tried on less here; the gallery runs it whole.
+SHORTER = {
+    "plot_certified_network": {"test_size=0.3": "train_size=500, test_size=300"},
+    "plot_digits_cnn": {"max_epochs=15": "max_epochs=2", "max_epochs=30": "max_epochs=2"},
+    "plot_frontier": {"max_features=10": "max_features=4", "[1, 2, 3, 4, 5, 6, 8, 10]": "[1, 3]"},
+    "plot_mnist_cnn": {"[:3000]": "[:100]", "60_200": "60_020"},
+    "plot_rows_in_blocks": {"8, 25_000": "4, 2_000"},
+    "plot_three_columns": {"test_size=0.3": "train_size=1000, test_size=500", "2, 3, 4)": "2, 3)"},
+}
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """Predictions of Dask collections are lazy, like the collection, and those of memory."""
 
+from typing import NamedTuple
+
 import dask
 import dask.array as da
 import dask.dataframe as dd
@@ -9,18 +11,36 @@ import pytest
 from scipy.sparse import issparse
 
 from sklearn_advex import AdversarialLogisticRegression
-from tests.dask.conftest import as_array, as_csr, as_frame, no_scheduler, rows_of
+from tests.dask.conftest import CONTAINERS, as_array, as_csr, as_frame, no_scheduler, rows_of
 from tests.one_hot import GROUPS, table
 
 METHODS = ["predict", "decision_function", "predict_proba", "predict_log_proba", "certified_radius"]
 
 
-@pytest.fixture(params=[2, 3], ids=["binary", "three classes"])
+# Several classes in one of the containers, as the others treat these alike.
+CASES = [(2, container) for container in CONTAINERS] + [(3, "DataFrame")]
+
+
+class Fitted(NamedTuple):
+    """A model, rows in memory, and the same as Dask collections, all of which stay as they are."""
+
+    model: AdversarialLogisticRegression
+    X: object
+    y: np.ndarray
+    weights: np.ndarray
+    of_dask: tuple
+
+
+@pytest.fixture(scope="module", params=CASES, ids="{0[0]} classes, {0[1]}".format)
 def fitted(request):
-    X, y, weights = rows_of(request.param)
+    n_classes, name = request.param
+    X, y, weights = rows_of(n_classes)
     labels = np.array(["no", "yes", "perhaps"], dtype=object)[y]
-    model = AdversarialLogisticRegression(0.05, alpha=1e-3)
-    return model, X, labels, weights
+    of_dask = CONTAINERS[name](X, labels, weights, 7)
+    model = AdversarialLogisticRegression(0.05, alpha=1e-3).fit(*of_dask[:2])
+    return Fitted(
+        model, of_dask[0].compute() if name == "DataFrame" else X, labels, weights, of_dask
+    )
 
 
 def values_of(computed):
@@ -28,25 +48,23 @@ def values_of(computed):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_predictions_are_lazy_and_those_of_memory(fitted, container, method):
-    model, X, y, weights = fitted
-    rows, labels, _ = container(X, y, weights, 7)
-    model.fit(rows, labels)
-    known = rows.compute() if container is as_frame else X
-    expected = getattr(model, method)(known)
+def test_predictions_are_lazy_and_those_of_memory(fitted, method):
+    rows, predict = fitted.of_dask[0], getattr(fitted.model, method)
+    expected = predict(fitted.X)
     with dask.config.set(scheduler=no_scheduler):
-        lazy = getattr(model, method)(rows)
+        lazy = predict(rows)
     found = lazy.compute(scheduler="threads")
     if method == "predict":
         np.testing.assert_array_equal(values_of(found), expected)
     else:
         np.testing.assert_allclose(values_of(found), expected, rtol=1e-12, atol=1e-14)
-    if container is as_frame:
+    if isinstance(rows, dd.DataFrame):
         assert lazy.divisions == rows.divisions
         assert type(found) is type(lazy._meta)
         assert found.index.tolist() == rows.index.compute().tolist()
         if found.ndim == 2:
-            assert lazy.columns.tolist() == found.columns.tolist() == model.classes_.tolist()
+            classes = fitted.model.classes_.tolist()
+            assert lazy.columns.tolist() == found.columns.tolist() == classes
             assert lazy.dtypes.tolist() == found.dtypes.tolist()
         else:
             assert lazy.dtype == found.dtype
@@ -56,31 +74,25 @@ def test_predictions_are_lazy_and_those_of_memory(fitted, container, method):
         assert np.array_equal(lazy.chunks[0], rows.chunks[0], equal_nan=True)
 
 
-def test_the_worst_rows_are_like_the_rows(fitted, container):
-    model, X, y, weights = fitted
-    rows, labels, _ = container(X, y, weights, 7)
-    model.fit(rows, labels)
+def test_the_worst_rows_are_like_the_rows(fitted):
+    rows, labels, _ = fitted.of_dask
     with dask.config.set(scheduler=no_scheduler):
-        lazy = model.perturb(rows, labels, epsilon=0.3)
-    found = lazy.compute()
-    if container is as_frame:
-        expected = model.perturb(rows.compute(), y, 0.3)
+        lazy = fitted.model.perturb(rows, labels, epsilon=0.3)
+    found, expected = lazy.compute(), fitted.model.perturb(fitted.X, fitted.y, 0.3)
+    if isinstance(rows, dd.DataFrame):
         pd.testing.assert_frame_equal(found, expected)
         assert lazy.columns.tolist() == list("abcdef")
     else:
-        np.testing.assert_allclose(values_of(found), model.perturb(X, y, 0.3), atol=1e-15)
+        np.testing.assert_allclose(values_of(found), expected, atol=1e-15)
 
 
-def test_scores_are_those_of_memory(fitted, container):
-    model, X, y, weights = fitted
-    rows = container(X, y, weights, 7)
-    model.fit(*rows)
-    known = rows[0].compute() if container is as_frame else X
-    assert model.score(*rows) == pytest.approx(model.score(known, y, weights), abs=1e-12)
-    assert model.score(*rows[:2]) == pytest.approx(model.score(known, y), abs=1e-12)
-    expected = model.adversarial_score(known, y, 0.1, weights)
+def test_scores_are_those_of_memory(fitted):
+    model, X, y, weights, rows = fitted
+    assert model.score(*rows) == pytest.approx(model.score(X, y, weights), abs=1e-12)
+    assert model.score(*rows[:2]) == pytest.approx(model.score(X, y), abs=1e-12)
+    expected = model.adversarial_score(X, y, 0.1, weights)
     assert model.adversarial_score(rows[0], rows[1], 0.1, rows[2]) == pytest.approx(expected)
-    assert model.adversarial_score(*rows[:2]) == pytest.approx(model.adversarial_score(known, y))
+    assert model.adversarial_score(*rows[:2]) == pytest.approx(model.adversarial_score(X, y))
 
 
 def test_a_model_that_is_fitted_anew_changes_no_earlier_prediction():
