@@ -6,7 +6,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 PY := $(VENV)/bin/python
-PIP = -m pip install --quiet --disable-pip-version-check
+# Python compiles what is imported; to compile all of torch and the others takes more than a minute.
+PIP = -m pip install --quiet --no-compile --disable-pip-version-check
 PIP_INSTALL = $(PY) $(PIP) --constraint constraints.txt
 NEWEST_PYTHON ?= python3.13
 
