@@ -58,3 +58,12 @@ def test_pictures_and_links_of_the_readme_work_elsewhere():
     targets = re.findall(r"\]\(([^)]+)\)", text)
     assert targets
     assert [target for target in targets if not target.startswith("https://")] == []
+
+
+@pytest.mark.parametrize("folder", ["benchmarks", "docs", "examples", "tests"])
+def test_the_source_distribution_has_every_kind_of_file(folder):
+    manifest = (ROOT / "MANIFEST.in").read_text(encoding="utf-8")
+    (included,) = re.findall(rf"^recursive-include {folder} (.*)$", manifest, re.MULTILINE)
+    built = {"_build", "gallery", "generated", "output", "__pycache__"}
+    files = [path for path in (ROOT / folder).rglob("*.*") if built.isdisjoint(path.parts)]
+    assert {f"*{path.suffix}" for path in files} <= set(included.split())
