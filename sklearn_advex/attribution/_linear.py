@@ -180,6 +180,7 @@ def _closed_form_dense(problem, model, X, positions):
         start = problem.score_at_baseline[block_row]
         product = np.multiply(difference, coef, out=scratch)
         product *= problem.divided_difference(start + shift, start, block_positions)[:, np.newaxis]
+        product += 0.0  # a feature without a coefficient gets 0.0 rather than -0.0
         if not in_place:
             attributions[block] = product
     return attributions
