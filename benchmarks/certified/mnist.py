@@ -98,11 +98,9 @@ def natural(X, y, arguments):
     return AdversarialCNNClassifier.load(path, module=network)
 
 
-def gains(models, X, y, epsilon):
+def gains(models, X, y):
     """Gains in the Gini index over the first model, by Integrated Gradients."""
-    report = conciseness_report(
-        models, X, y, methods=("ig",), epsilon=epsilon, n_steps=50, target="true"
-    )
+    report = conciseness_report(models, X, y, methods=("ig",), n_steps=50, target="true")
     for name, row in report.droplevel("method").iterrows():
         low, gain, high = row[["gini_gain_low", "gini_gain", "gini_gain_high"]]
         print(f"{name}: Gini {row['gini']:.3f}, gain {gain:+.3f} ({low:+.3f} to {high:+.3f})")
@@ -139,7 +137,7 @@ def main():
     of_natural = natural(X, y, arguments)
     print(f"natural: accuracy {of_natural.score(X_test, y_test):.4f}")
     explained = slice(N_EXPLAINED)
-    gains({"natural": of_natural} | certified, X_test[explained], y_test[explained], epsilon)
+    gains({"natural": of_natural} | certified, X_test[explained], y_test[explained])
 
 
 if __name__ == "__main__":
