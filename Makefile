@@ -118,10 +118,10 @@ bench-regressions: $(VENV)/installed-bench ## times to compare between commits
 		--benchmark-columns=median,min,max,rounds $(ARGS)
 
 paper-tabular: $(VENV)/installed-plot ## the paper's tabular experiments, resumable
-	$(PY) benchmarks/paper/tabular.py $(ARGS)
+	$(PY) -m benchmarks.paper.tabular $(ARGS)
 
-paper-images: $(VENV)/installed-plot ## the paper's image experiments; ARGS=--full is for a GPU
-	$(PY) benchmarks/paper/images.py $(ARGS)
+paper-images: $(VENV)/installed-plot ## the paper's image experiments; ARGS=--long takes hours, ARGS=--full a GPU
+	$(PY) -m benchmarks.paper.images $(ARGS)
 
 clean: ## remove .venv and everything built
 	rm -rf $(VENV) $(addprefix $(VENV)-,light oldest newest mlflow) build dist *.egg-info
