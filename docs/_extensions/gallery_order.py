@@ -13,7 +13,7 @@ ORDER = [
     "plot_cluster_explanations.py",
     "plot_certified_network.py",
     "plot_digits_cnn.py",
-    "plot_mnist_cnn.py",
+    "plot_mnist_certified.py",
     "plot_rows_in_blocks.py",
     "plot_onnx_round_trip.py",
 ]
