@@ -17,7 +17,7 @@ from sklearn_advex.neural_network._bounds import (
     steps_of,
     worst_case_logits,
 )
-from sklearn_advex.neural_network._bounds._rules import RULES
+from sklearn_advex.neural_network._bounds._rules import RULES, Rule
 
 ACTIVATIONS = {
     "relu": nn.ReLU(),
@@ -235,6 +235,17 @@ def test_crown_is_tighter_than_intervals_where_layers_follow_each_other():
     )
     found = leads(module, all_corners(box), y)
     assert ((found - by_crown) < 0.5 * (found - by_interval)).double().mean() > 0.8
+
+
+@pytest.mark.parametrize("activation", [nn.ReLU(), nn.LeakyReLU(0.3)])
+def test_units_that_are_off_are_left_out_and_change_no_bound(activation, monkeypatch):
+    module = randomized(multilayer_perceptron(activation, width=16))
+    module[2].bias.data -= 1.5  # most hidden units are off for most rows
+    box, y = boxes(50, (4,), epsilon=0.3), torch.arange(50) % 3
+    fast = torch.cat([certified_leads(module, box.take([i]), y[[i]], "crown") for i in range(50)])
+    rule = RULES[type(activation)]
+    monkeypatch.setattr(type(rule), "is_settled", Rule.is_settled)
+    assert torch.allclose(fast, certified_leads(module, box, y, "crown"), rtol=0, atol=1e-12)
 
 
 def test_a_lead_leaves_room_for_the_rounding_of_float32():

@@ -174,9 +174,10 @@ def propagate(steps, box, refine=False, inputs=None):
         is_first = all(map(_is_affine, nodes))
         is_smaller = is_first and inputs is not None and inputs.flips is not None
         if not step.rule.is_affine and is_smaller:
-            box = box.intersect(_linear_box(nodes, box, inputs))
+            box = _refined(nodes, box, inputs, torch.ones_like(box.low[0], dtype=torch.bool))
         if refine and _is_refined(Node(step, box)) and not is_first:
-            box = box.intersect(_linear_box(nodes, box, inputs))
+            is_open = ~step.rule.is_settled(step.layer, box)
+            box = _refined(nodes, box, inputs, is_open.any(dim=0))
         nodes.append(Node(step, box))
         box = step.rule.interval(step.layer, box)
     return nodes, box
@@ -235,14 +236,15 @@ def _backward(node, A):
     return tuple(map(sum, zip(*parts, strict=True)))
 
 
-def _linear_box(nodes, box, inputs):
-    """A box around the inputs of the next layer, by linear bounds from the network's input."""
-    shape = box.low.shape
-    eye = torch.eye(box.low[0].numel(), dtype=torch.float64, device=box.low.device)
-    functions = torch.cat([eye, -eye]).expand(len(box.low), -1, -1)
-    lower = _lower_bound(nodes, box, functions.unflatten(2, shape[1:]), inputs)
-    low, negative_high = lower.chunk(2, dim=1)
-    return Box(low.reshape(shape), -negative_high.reshape(shape))
+def _refined(nodes, box, inputs, units):
+    """The box of a layer's inputs, smaller for some units by bounds from the network's input."""
+    functions = torch.diag_embed(units.flatten().to(box.low.dtype))[units.flatten()]
+    functions = torch.cat([functions, -functions]).unflatten(1, units.shape)
+    lower = _lower_bound(nodes, box, functions.expand(len(box.low), *functions.shape), inputs)
+    low, high = box.low.clone(), box.high.clone()
+    low[:, units], negative_high = lower.chunk(2, dim=1)
+    high[:, units] = -negative_high
+    return box.intersect(Box(low, high))
 
 
 def _is_affine(node):

@@ -55,6 +55,10 @@ class Rule(ABC):
         constant : Tensor of shape (n_samples, n_functions)
         """
 
+    def is_settled(self, layer, box):
+        """Whether smaller intervals would leave the output of a unit as it is, a bool Tensor."""
+        return torch.zeros_like(box.low, dtype=torch.bool)
+
     @abstractmethod
     def rounding(self, layer, box, error):
         """Bound the rounding errors of the outputs by those of the inputs, a Tensor."""
@@ -247,6 +251,10 @@ class Rectifier(Increasing):
         chord = torch.where(crosses, (f_high - f_low) / width, line)
         below = torch.where(crosses, _choose(high > -low, 1.0, leak, low), line)
         return below, torch.zeros_like(below), chord, f_low - chord * low
+
+    def is_settled(self, layer, box):
+        """Whether the output is 0 throughout; see :class:`Rule`."""
+        return (box.high <= 0) & (getattr(layer, "negative_slope", 0.0) == 0)
 
     def rounding(self, layer, box, error):
         """No output is further off than its input, but for a product; see :class:`Rule`."""
