@@ -7,7 +7,7 @@ How strong should the adversary be? The stronger it is, the fewer features survi
 more concise the explanations become, until accuracy suffers. This is an ordinary question of model
 selection, and an ordinary grid search answers it: score accuracy and conciseness together, and
 take the most concise model that is still accurate enough. The data are 4601 emails of Spambase,
-described by 57 frequencies of words and characters.
+described by 57 numbers, most of them frequencies of words and characters.
 """
 
 # %%
