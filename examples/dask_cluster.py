@@ -1,6 +1,6 @@
 """Fit a parquet data set on two processes: seconds, passes, accuracy, features used.
 
-    pip install "sklearn-advex[dask]"
+    pip install ".[dask]"
     python examples/dask_cluster.py
 
 On a real cluster only the client is another one; see docs/dask.rst.
