@@ -4,9 +4,9 @@ How many features
 =================
 
 A form with three questions or with ten? Each further feature buys less accuracy than the one before
-it. :class:`~sklearn_advex.plotting.FrontierDisplay` draws the whole bargain at once, the highest
-accuracy of any model of at most k features, so that the number is chosen with open eyes. The data
-are the 30 measurements of 569 tumors that ship with scikit-learn.
+it. :class:`~sklearn_advex.plotting.FrontierDisplay` draws this trade-off, the highest accuracy of
+any model of at most k features, so that the number is chosen with open eyes. The data are the 30
+measurements of 569 tumors that ship with scikit-learn.
 """
 
 # %%

@@ -85,7 +85,7 @@ plt.show()
 
 # %%
 # The attributions themselves. Blue pixels are evidence for the predicted digit, red ones against
-# it. The one has hardly any by the certified network, which takes a black image, the baseline, for
-# a one as well.
+# it. The image of a 1 has hardly any by the certified network, which takes the baseline, a black
+# image, for a 1 too.
 SaliencyDisplay.from_estimators(models, X_test[:5], y_test[:5])
 plt.show()

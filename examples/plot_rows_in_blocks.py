@@ -11,8 +11,8 @@ gives the same model as the same rows in memory. Here are 200,000 rows in eight 
 # %%
 # A table that is never whole
 # ---------------------------
-# In place of this function stands ``dask.dataframe.read_parquet`` in real life. Five of thirty
-# columns tell the classes apart, from x0 on less and less.
+# In practice ``dask.dataframe.read_parquet`` takes the place of this function. Five of thirty
+# columns tell the classes apart, x0 the most and x4 the least.
 
 import dask.dataframe as dd
 import matplotlib.pyplot as plt
