@@ -51,14 +51,15 @@ for model in models.values():
 
 
 def row(model):
-    under_attack = model.adversarial_score(X_test, y_test, epsilon=EPSILON)
-    is_network = hasattr(model, "certified_score")
+    if hasattr(model, "certified_score"):
+        under_attack = model.adversarial_score(X_test, y_test, epsilon=EPSILON, steps=40)
+        certified = model.certified_score(X_test, y_test, epsilon=EPSILON)
+    else:  # the worst case itself
+        under_attack = certified = model.adversarial_score(X_test, y_test, epsilon=EPSILON)
     return {
         "accuracy": model.score(X_test, y_test),
         "under attack": under_attack,
-        "certified": (
-            model.certified_score(X_test, y_test, epsilon=EPSILON) if is_network else under_attack
-        ),
+        "certified": certified,
         "Gini": gini_index(explain(model, X_test)).mean(),
     }
 

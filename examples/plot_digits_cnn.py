@@ -46,8 +46,7 @@ models = {
 # Compare them
 # ------------
 # `gini_gain` is the gain in the Gini index of the explanations over the natural network. The
-# adversarial accuracy is that under projected gradient descent, of as many steps as the network's
-# `attack_steps`: ten for the natural one, five for the other.
+# adversarial accuracy is that under ten steps of projected gradient descent.
 report = conciseness_report(
     models, X_test, y_test, reference="natural", methods=["ig", "deep_shap"], epsilon=0.15
 )

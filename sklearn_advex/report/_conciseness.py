@@ -93,7 +93,8 @@ def conciseness_report(
           negative if the model is the better one. "roc_auc_drop" and so on for another score.
         - adversarial_accuracy: share of the rows that are predicted right after the worst allowed
           change. Exact for linear models; for networks an upper bound, the accuracy under the
-          attack of their `adversarial_score`, whose lower bound is their `certified_score`.
+          attack of their `adversarial_score`, whose lower bound is their `certified_score`. All
+          are attacked in as many steps, the largest `attack_steps` among them.
           `pandas.NA` for other models, and for models of other libraries if `epsilon` is None; the
           column is of dtype Float64.
         - gini: mean Gini index of the attributions.
@@ -166,7 +167,7 @@ def conciseness_report(
         for name, row in of_explanations.items():
             drop = {score_name: score[name], f"{score_name}_drop": score[reference] - score[name]}
             rows[name, method] = drop | row
-    of_model = {name: _describe_model(model, X, y, epsilon) for name, model in models.items()}
+    of_model = _describe_models(models, X, y, epsilon)
     index = pd.MultiIndex.from_product([models, methods], names=["model", "method"])
     columns = [score_name, f"{score_name}_drop", *_DTYPES]
     table = pd.DataFrame([rows[key] | of_model[key[0]] for key in index], index=index)
@@ -186,14 +187,26 @@ def _resolve_scorer(accuracy):
     return f"{name}_score" if name in _DTYPES else name, accuracy
 
 
-def _describe_model(model, X, y, epsilon):
-    """Compute the columns of a model that do not depend on the attribution method."""
+def _describe_models(models, X, y, epsilon):
+    """Compute the columns of all models that do not depend on the attribution method."""
+    networks = [step for step in map(last_step_of, models.values()) if _is_network(step)]
+    steps = max((network.attack_steps for network in networks), default=None)
+    return {name: _describe_model(model, X, y, epsilon, steps) for name, model in models.items()}
+
+
+def _is_network(model):
+    return hasattr(model, "adversarial_score") and hasattr(model, "attack_steps")
+
+
+def _describe_model(model, X, y, epsilon, steps):
     import pandas as pd
 
     last_step, X_encoded = transform_to_last_step(model, X)
     accuracy = n_nonzero = pd.NA
     if decides_by_threshold(model):
         pass  # its worst case is not that of its last step
+    elif _is_network(last_step):
+        accuracy = last_step.adversarial_score(X_encoded, y, epsilon=epsilon, steps=steps)
     elif hasattr(last_step, "adversarial_score"):
         accuracy = last_step.adversarial_score(X_encoded, y, epsilon=epsilon)
     elif epsilon is not None and is_linear(last_step):

@@ -12,7 +12,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from torch.nn import Flatten, Linear, Sequential
 
-from sklearn_advex import AdversarialLogisticRegression, AdversarialNetClassifier, explain
+from sklearn_advex import (
+    AdversarialLogisticRegression,
+    AdversarialMLPClassifier,
+    AdversarialNetClassifier,
+    explain,
+)
 from sklearn_advex.metrics import gini_index, sufficiency
 from sklearn_advex.model_selection import make_adversarial_accuracy_scorer
 from sklearn_advex.report import conciseness_report
@@ -113,6 +118,18 @@ def test_epsilon_of_the_adversary(models, data):
     assert own["n"].item() == models["n"].score(X, y)
     common = conciseness_report(models, X, y, epsilon=0.1)["adversarial_accuracy"]
     assert common["n"].item() < own["n"].item()
+
+
+def test_all_networks_are_attacked_in_as_many_steps(data):
+    X, y = StandardScaler().fit_transform(data[0]), data[1]
+    few, many = (
+        AdversarialMLPClassifier((32,), training=None, attack_steps=steps, random_state=0)
+        for steps in (1, 15)
+    )
+    models = {"few": few.fit(X, y), "many": many.fit(X, y)}
+    found = conciseness_report(models, X, y, epsilon=0.5)["adversarial_accuracy"]
+    assert found["few"].item() == found["many"].item() == many.adversarial_score(X, y, epsilon=0.5)
+    assert few.adversarial_score(X, y, epsilon=0.5) > found["few"].item()
 
 
 def test_same_seed_same_interval(models, data):
