@@ -5,8 +5,10 @@ import pandas as pd
 import polars as pl
 import pytest
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
@@ -14,6 +16,7 @@ from sklearn_advex import (
     AdversarialLogisticRegression,
     AdversarialLogisticRegressionCV,
     AttributionTransformer,
+    MaxColumnsClassifier,
     epsilon_max,
     epsilon_path,
     explain,
@@ -149,6 +152,23 @@ def test_stability_of_probabilities(convert, frame, y):
     change = attribution_stability(model, X, y[:5], **options).change
     expected = attribution_stability(model, numbers(frame)[:5], y[:5], **options).change
     np.testing.assert_allclose(change, expected)
+
+
+def test_missing_numbers(convert, frame, y):
+    gaps = numbers(frame)
+    gaps.loc[::7, "size"] = np.nan
+    X = convert(gaps)
+    linear = AdversarialLogisticRegression(0.1)
+    pipeline = make_pipeline(SimpleImputer(), StandardScaler(), linear)
+    expected, model = (clone(pipeline).fit(table, y) for table in (gaps, X))
+    np.testing.assert_allclose(values_of(explain(model, X)), explain(expected, gaps).to_numpy())
+    assert n_features_scorer(model, X, y) == n_features_scorer(expected, gaps, y)
+    assert conciseness_report({"n": model}, X, y)["n_columns"].item() == 2
+    assert MaxColumnsClassifier(pipeline, max_columns=1).fit(X, y).columns_ == [["size"]]
+    transformed, other = (
+        AttributionTransformer(pipeline).fit(table, y).transform(table) for table in (X, gaps)
+    )
+    np.testing.assert_allclose(transformed, other)
 
 
 def test_encoded_names_of_polars_steps(frame, y):

@@ -236,8 +236,9 @@ def complete_rows(X):
 
 def _is_missing(column):
     """Return which entries of a narwhals Series are null or NaN."""
-    is_missing = column.is_null().to_numpy()
-    return is_missing | column.is_nan().to_numpy() if column.dtype.is_float() else is_missing
+    is_float = column.dtype.is_float()
+    is_missing = column.is_nan().fill_null(True) if is_float else column.is_null()
+    return is_missing.to_numpy()
 
 
 def refuse_dates(X):
