@@ -107,6 +107,8 @@ class BaseAdversarialNetClassifier(
         "verbose": ["verbose"],
     }
 
+    _without_held_out_rows = "validation_fraction=None"
+
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None):
         """Train the module for `max_epochs` epochs.
@@ -424,7 +426,14 @@ class BaseAdversarialNetClassifier(
         with seeded(self._seed):
             configure_net(net, self, self._as_inputs(some_rows(rows.X)))
         net.robust_loss, net.schedule, net.run = self._robust_loss(), schedule, run
-        data = training_data(rows, self._layout, self.device_, self._held_out_share(), self._seed)
+        data = training_data(
+            rows,
+            self._layout,
+            self.device_,
+            self._held_out_share(),
+            self._seed,
+            self._without_held_out_rows,
+        )
         net.batch_size = self._rows_per_step(len(data.train.y))
         with seeded(self._seed):
             net.partial_fit(data, epochs=n_epochs)

@@ -193,6 +193,7 @@ class AdversarialMLPClassifier(CategoryAttackMixin, BaseAdversarialNetClassifier
     module = MultilayerPerceptron
     optimizer = torch.optim.Adam
     precision = "float32"
+    _without_held_out_rows = "early_stopping=False"
 
     def __init__(
         self,
@@ -262,6 +263,12 @@ class AdversarialMLPClassifier(CategoryAttackMixin, BaseAdversarialNetClassifier
         return RowLayout(given, given)
 
     def _prepare(self, X, y, sample_weight, classes, is_continued):
+        if self.early_stopping and self.validation_fraction is None:
+            raise ValueError(
+                "early_stopping=True watches held-out rows, and validation_fraction=None holds out"
+                " none: set validation_fraction to their share, such as 0.1, or"
+                " early_stopping=False."
+            )
         rows = super()._prepare(X, y, sample_weight, classes, is_continued)
         names = getattr(self, "feature_names_in_", None)
         self.categories_ = resolve_categories(self.categories, names, self.n_features_in_)

@@ -121,7 +121,7 @@ def resolve_warmup(epsilon_warmup, training):
     return epsilon_warmup
 
 
-def training_data(rows, layout, device, validation_fraction, seed):
+def training_data(rows, layout, device, validation_fraction, seed, alternative):
     """Move training data to the device, once, and set a part of them aside.
 
     Parameters
@@ -133,6 +133,8 @@ def training_data(rows, layout, device, validation_fraction, seed):
         Share of the rows to watch the training on; None for none.
     seed : int
         Of the choice of these rows, which keeps the shares of the classes.
+    alternative : str
+        The parameter and value that set none aside, for the error message.
 
     Returns
     -------
@@ -150,7 +152,7 @@ def training_data(rows, layout, device, validation_fraction, seed):
         raise ValueError(
             f"validation_fraction={validation_fraction} needs two rows of each class, one to train"
             " on and one to watch, but y has a class with a single row: pass more rows of it, or"
-            " validation_fraction=None."
+            f" {alternative}."
         )
     try:
         train, valid = train_test_split(

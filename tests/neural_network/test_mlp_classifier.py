@@ -202,6 +202,10 @@ def test_the_global_random_state_is_left_as_found(cancer):
         ({"batch_size": 0}, "'batch_size' parameter"),
         ({"certified_share": 1.5}, "'certified_share' parameter"),
         ({"early_stopping": True, "validation_fraction": 0.001}, "validation_fraction=0.001"),
+        (
+            {"early_stopping": True, "validation_fraction": None},
+            r"early_stopping=True .* validation_fraction=None .*early_stopping=False",
+        ),
         ({"n_iter_no_change": 0}, "'n_iter_no_change' parameter"),
         ({"epsilon": -0.1}, "epsilon"),
         ({"lr": 1e30}, "diverged in epoch"),
@@ -211,6 +215,12 @@ def test_bad_parameters_are_named(cancer, params, message):
     X, _, y, _ = cancer
     with pytest.raises(ValueError, match=message):
         mlp(max_epochs=3).set_params(**params).fit(X, y)
+
+
+def test_a_class_of_one_row_cannot_be_watched():
+    X, y = np.arange(10.0).reshape(5, 2), [0, 0, 0, 0, 1]
+    with pytest.raises(ValueError, match=r"two rows of each class, .* or early_stopping=False\."):
+        mlp(early_stopping=True).fit(X, y)
 
 
 def test_images_are_no_table():
