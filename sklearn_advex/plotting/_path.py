@@ -60,6 +60,7 @@ class PathDisplay:
     See Also
     --------
     sklearn_advex.epsilon_path : The numbers.
+    FrontierDisplay : Paths of numbers of features.
     TradeoffDisplay : What conciseness costs.
 
     Examples
@@ -99,7 +100,8 @@ class PathDisplay:
         ----------
         model : estimator
             A fitted :class:`~sklearn_advex.AdversarialLogisticRegressionCV`, or a fitted pipeline
-            that ends in one. Of several alphas the chosen one is drawn.
+            that ends in one. Of several alphas, and of several numbers of features, the chosen one
+            is drawn.
         target : object, default=None
             The class whose coefficients to draw; with two classes None is the second one.
         feature_names : array-like of shape (n_features,), default=None
@@ -184,11 +186,18 @@ class PathDisplay:
         ------
         ImportError
             If matplotlib is not installed.
+        TypeError
+            If `path` has no epsilons, as that of :func:`sklearn_advex.feature_path` has none.
         ValueError
             If the path has no such `problem`, `feature_names` has another length than there are
             features, or `top` is not positive.
         """
         require_matplotlib(cls.__name__)
+        if not hasattr(path, "epsilons"):
+            raise TypeError(
+                f"{type(path).__name__} has no epsilons: pass what epsilon_path returns. What"
+                " feature_path returns is for FrontierDisplay.from_paths({'a name': path}, X, y)."
+            )
         n_problems = path.coefs.shape[1]
         if problem not in range(n_problems):
             raise ValueError(
@@ -332,8 +341,10 @@ def _check_target(target, classes):
 
 
 def _coefs_toward(target, model):
-    """Return the coefficients in favor of a class, at each epsilon and the chosen alpha."""
+    """Return the coefficients in favor of a class, at each epsilon of what was chosen otherwise."""
     coefs = model.coefs_paths_[model.alphas_.tolist().index(model.best_alpha_)]
+    if model.max_features_ is not None:
+        coefs = coefs[:, model.max_features_.tolist().index(model.best_max_features_)]
     position = model.classes_.tolist().index(target)
     if len(model.classes_) > 2:
         return coefs[:, position]

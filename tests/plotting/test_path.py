@@ -17,6 +17,7 @@ from sklearn_advex import (
     AdversarialLogisticRegressionCV,
     epsilon_max,
     epsilon_path,
+    feature_path,
 )
 from sklearn_advex.plotting import PathDisplay
 
@@ -91,6 +92,23 @@ def test_one_class_of_several():
         np.testing.assert_allclose(line.get_ydata(), other.get_ydata(), atol=1e-6)
     with pytest.raises(ValueError, match=r"target=None is no class .* one of \[0, 1, 2\]"):
         PathDisplay.from_estimator(model)
+
+
+def test_the_chosen_number_of_features_of_several():
+    X, y = load_iris(return_X_y=True)
+    model = AdversarialLogisticRegressionCV([0.0, 0.1], max_features=[1, 3], cv=3).fit(X, y)
+    display = PathDisplay.from_estimator(model, target=1)
+    assert model.best_max_features_ == 3
+    np.testing.assert_array_equal(
+        [line.get_ydata() for line in display.lines_], model.coefs_paths_[0, :, 1, 1].T
+    )
+
+
+def test_a_feature_path_is_sent_to_the_display_that_draws_it(table):
+    X, y = table
+    path = feature_path(X[["size", "noise"]], y)
+    with pytest.raises(TypeError, match=r"FeaturePath has no epsilons.*FrontierDisplay"):
+        PathDisplay.from_path(path)
 
 
 def test_a_path_alone(table):
