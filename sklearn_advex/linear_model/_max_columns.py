@@ -128,11 +128,15 @@ class MaxColumnsClassifier(
         model = clone(self.estimator)
         pipeline = model if isinstance(model, Pipeline) else Pipeline([("classifier", model)])
         name, classifier = pipeline.steps[-1]
-        if not {"max_features", "groups"} <= set(classifier.get_params(deep=False)):
+        # A search for epsilon has a `max_features` of its own, a list.
+        needed = ("max_features", "groups", "epsilon")
+        missing = [name for name in needed if name not in classifier.get_params(deep=False)]
+        if missing:
             raise ValueError(
-                f"estimator ends in {type(classifier).__name__}, which has no `max_features` and"
-                " `groups`: end it in an AdversarialLogisticRegression or"
-                " AdversarialLinearClassifier."
+                f"estimator ends in {type(classifier).__name__}, which has no"
+                f" {', '.join(f'`{name}`' for name in missing)}: end it in an"
+                " AdversarialLogisticRegression or AdversarialLinearClassifier, and search for"
+                " epsilon by a GridSearchCV of the MaxColumnsClassifier."
             )
         limited = _LimitedStep(classifier, pipeline, X, self.max_columns)
         pipeline.steps[-1] = (name, limited)

@@ -18,6 +18,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn_advex import (
     AdversarialLinearClassifier,
     AdversarialLogisticRegression,
+    AdversarialLogisticRegressionCV,
     MaxColumnsClassifier,
     explain,
 )
@@ -183,9 +184,14 @@ def test_sparse_encodings_stay_sparse(table):
     [
         (pipeline(), 0, "'max_columns' parameter .* range .1, inf"),
         (LogisticRegression(), 1, "estimator ends in LogisticRegression, which has no `max_feat"),
+        (
+            pipeline(AdversarialLogisticRegressionCV()),
+            1,
+            "ends in AdversarialLogisticRegressionCV, which has no `epsilon`: end .*GridSearchCV",
+        ),
         ("model", 1, "'estimator' parameter"),
     ],
-    ids=["no column", "no limit", "no estimator"],
+    ids=["no column", "no limit", "a search", "no estimator"],
 )
 def test_what_cannot_be_limited_is_refused_by_name(table, estimator, max_columns, message):
     with pytest.raises(ValueError, match=message):
