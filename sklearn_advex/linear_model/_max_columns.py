@@ -145,10 +145,8 @@ class MaxColumnsClassifier(
         pipeline.steps[-1] = (name, classifier)
         self.best_estimator_ = pipeline if isinstance(model, Pipeline) else classifier
         names = column_names(X)
-        self.columns_ = [
-            [j if names is None else names[j] for j in np.unique(limited.columns[features])]
-            for features in classifier.support_
-        ]
+        used = [np.unique(limited.columns[features]).tolist() for features in classifier.support_]
+        self.columns_ = used if names is None else [[names[j] for j in problem] for problem in used]
         return self
 
     def __sklearn_is_fitted__(self):
