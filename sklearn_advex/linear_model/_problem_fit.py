@@ -156,7 +156,7 @@ def resolve_groups(groups, n_features, feature_names=None):
     Raises
     ------
     ValueError
-        If there is not one group for each feature.
+        If there is not one group for each feature, or labels are not of one kind.
     """
     if groups is None:
         return None
@@ -169,4 +169,11 @@ def resolve_groups(groups, n_features, feature_names=None):
             f"groups has shape {labels.shape} but X has {n_features} features: pass one label per"
             " feature, or a dict from the name of a group to its columns."
         )
-    return np.unique(labels, return_inverse=True)[1]
+    try:
+        return np.unique(labels, return_inverse=True)[1]
+    except TypeError as error:
+        kinds = ", ".join(dict.fromkeys(type(label).__name__ for label in labels))
+        raise ValueError(
+            f"groups must be labels of one kind, all of them texts or all numbers, but got {kinds}."
+            " Give a feature that stands alone a label of its own."
+        ) from error

@@ -220,6 +220,7 @@ def test_limited_models_are_pickled_and_warm_start_does_not_matter(cancer):
         ({"max_features": 0}, "'max_features' parameter .* range .1, inf.*Got 0"),
         ({"max_features": 1.5}, "'max_features' parameter"),
         ({"groups": [0, 1]}, "groups has shape .2,. but X has 30 features: pass one label per"),
+        ({"groups": ["a", None] * 15}, "groups must be labels of one kind.* got str, NoneType"),
         ({"groups": {"a": range(30), "b": [3]}}, "groups holds columns more than once: 3"),
         ({"groups": {"a": range(29)}}, "groups leaves out columns: 29"),
         ({"groups": {"a": ["age"]}}, "groups names unknown columns: 'age'"),
