@@ -154,10 +154,15 @@ def resolve_epsilons(epsilons, data):
     if isinstance(epsilons, Integral):
         check_count(epsilons, "epsilons")
         return grid_below(largest_epsilon(data), epsilons)
-    resolved = np.array(epsilons, dtype=np.float64)
+    try:
+        resolved = np.array(epsilons, dtype=np.float64)
+    except (TypeError, ValueError):
+        resolved = np.empty(0)
     if resolved.ndim != 1 or resolved.size == 0:
         raise ValueError(
-            f"epsilons must be a number of values or a list of them, got {epsilons!r}."
+            "epsilons must be a number of values or a list of them, each one number for all"
+            f" columns, got {epsilons!r:.80}. For one epsilon per column, search for the `epsilon`"
+            " of an AdversarialLogisticRegression by a GridSearchCV."
         )
     if not np.isfinite(resolved).all() or (resolved < 0).any():
         raise ValueError(f"epsilons must be finite and not negative, got {epsilons!r}.")

@@ -87,6 +87,11 @@ def test_a_long_path_keeps_the_residuals_that_it_reports(data):
     [
         ({"epsilons": []}, "epsilons must be a number of values or a list"),
         ({"epsilons": [[0.1]]}, "epsilons must be a number of values or a list"),
+        (
+            {"epsilons": [{"a": 0.1}]},
+            "each one number for all columns, got .* per column, .*GridSearchCV",
+        ),
+        ({"epsilons": [[0.1, 0.2], 0.1]}, "each one number for all columns"),
         ({"epsilons": [0.1, -0.1]}, "epsilons must be finite and not negative"),
         ({"epsilons": [np.nan]}, "epsilons must be finite"),
         ({"epsilons": 0}, "epsilons must be a positive integer, got 0"),
