@@ -65,7 +65,8 @@ def style_report(report, *, caption=None):
     Parameters
     ----------
     report : pandas.DataFrame
-        As returned by :func:`conciseness_report`, or some of its rows.
+        As returned by :func:`conciseness_report`, or some of its rows; for a single method also
+        without the level "method" of its index.
     caption : str, default=None
         Text above the table, not interpreted as HTML; None explains the columns and the marks.
 
@@ -79,7 +80,8 @@ def style_report(report, *, caption=None):
     Raises
     ------
     ValueError
-        If `report` lacks columns of the comparison table.
+        If `report` lacks columns of the comparison table, or its rows are not told apart by its
+        index.
 
     See Also
     --------
@@ -96,17 +98,32 @@ def style_report(report, *, caption=None):
     >>> "Gini gain" in html
     True
     """
-    missing = [name for name in (*_COLUMNS, *_INTERVAL) if name not in report.columns]
-    if missing:
-        raise ValueError(
-            f"report has no column {', '.join(missing)}: pass what conciseness_report returned."
-        )
+    _check_report(report)
     columns = _columns(report)
     marks = np.where(_is_best(report, columns), _BEST, "")
     styler = _as_text(report, columns).style.format_index(escape="html").hide(names=True)
     styler = styler.apply(lambda _: marks, axis=None).set_table_styles(_TABLE)
     default = _CAPTION.format(score=next(iter(columns.values()))[0])
     return styler.set_caption(escape(default if caption is None else caption))
+
+
+def _check_report(report):
+    missing = [name for name in (*_COLUMNS, *_INTERVAL) if name not in report.columns]
+    if missing:
+        raise ValueError(
+            f"report has no column {', '.join(missing)}: pass what conciseness_report returned."
+        )
+    score = report.columns[0]
+    if f"{score}_drop" not in report.columns:
+        raise ValueError(
+            f"The first column of report is {score!r}, which is no score with a drop: pass what"
+            " conciseness_report returned, with the models in the index; do not reset_index."
+        )
+    if not report.index.is_unique:
+        raise ValueError(
+            "report has rows of the same name: leave the levels 'model' and 'method' in its index,"
+            " or take the rows of one method, such as report.xs('ig', level='method')."
+        )
 
 
 def _columns(report):
@@ -131,11 +148,12 @@ def _as_text(report, columns):
 
 def _is_best(report, columns):
     """Return an array of bool that marks the best values of each method."""
+    one_group_per = {"level": "method"} if "method" in report.index.names else {"by": lambda _: 0}
     best = report[list(columns)].notna() & False
     for name, (_, style, choose) in columns.items():
         if choose is None:
             continue
-        for _, values in report[name].astype(object).dropna().groupby(level="method"):
+        for _, values in report[name].astype(object).dropna().groupby(**one_group_per):
             shown = values.map(style)
             best.loc[shown.index, name] = shown == style(choose(values))
     return best.to_numpy()

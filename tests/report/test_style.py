@@ -107,6 +107,12 @@ def test_methods_are_judged_apart(report):
     assert {row for row, column in table.marked if column == gini} == {2, 3, 5}
 
 
+def test_a_report_of_one_method_needs_no_level_for_it(report):
+    table, other = (Table(style_report(r).to_html()) for r in (report.droplevel("method"), report))
+    assert [row[1:] for row in table.rows] == [row[2:] for row in other.rows]
+    assert table.marked == {(row, column - 1) for row, column in other.marked}
+
+
 def test_names_and_captions_are_text(report):
     html = style_report(report, caption="1 < 2 <b>").to_html()
     assert "a &lt; b &amp; c" in html
@@ -138,3 +144,11 @@ def test_of_another_score(report):
 def test_another_table(report):
     with pytest.raises(ValueError, match="report has no column gini, gini_gain_low: pass what"):
         style_report(report.drop(columns=["gini", "gini_gain_low"]))
+
+
+def test_a_table_without_the_models_in_its_index(report):
+    with pytest.raises(ValueError, match=r"first column of report is 'model', .* not reset_index"):
+        style_report(report.reset_index())
+    both = pd.concat([report, report.rename(index={"ig": "shap"})])
+    with pytest.raises(ValueError, match=r"rows of the same name: .*xs\('ig', level='method'\)"):
+        style_report(both.droplevel("method"))
