@@ -149,7 +149,7 @@ class BaseAdversarialLinearClassifier(
         n_jobs = 1 if data.is_streamed else self.n_jobs
         with task, blas_threads(n_jobs, len(objectives)):
             fits = self._solve(objectives, groups, task)
-            warn_about(self, fits)
+            warn_about(self, fits, data)
             self._store(fits, data)
         return self
 

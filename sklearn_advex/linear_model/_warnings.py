@@ -20,7 +20,7 @@ _PROBE_MAX_ITER = 25
 _UNSOLVED = {Status.MAX_ITER, Status.STALLED}
 
 
-def warn_about(estimator, fits):
+def warn_about(estimator, fits, data):
     """Warn of problems without a finite minimizer, short of convergence, or without features.
 
     Parameters
@@ -29,6 +29,7 @@ def warn_about(estimator, fits):
         With its `classes_` and `epsilon_`.
     fits : list of ProblemFit
         One per binary problem.
+    data : TrainingData
     """
     solutions = [fit.solution for fit in fits]
     if all(s.status is Status.CONVERGED and s.point.coef.any() for s in solutions):
@@ -47,7 +48,7 @@ def warn_about(estimator, fits):
                 text += f" This concerns the classes {classes}."
             warnings.warn(text, ConvergenceWarning, stacklevel=4)
     if all(s.status is Status.CONVERGED and not s.point.coef.any() for s in solutions):
-        warnings.warn(_featureless(estimator, problems), UserWarning, stacklevel=4)
+        warnings.warn(_featureless(estimator, problems, data), UserWarning, stacklevel=4)
 
 
 def warn_about_path(solutions, tol, max_iter):
@@ -136,14 +137,20 @@ def _unsolved(estimator, problems):
     )
 
 
-def _featureless(estimator, problems):
+def _featureless(estimator, problems, data):
     unit = _unit(estimator)
     bound = max(
         unit.gauge(entry_epsilon(objective, solution.point, solution.dual))
         for objective, solution in problems
     )
     uniform = _is_uniform(estimator.epsilon_)
-    if bound <= 0:
+    is_pulled = estimator.alpha * estimator.l1_ratio > 0 or bound > 0
+    if not data.class_mean_gaps[0].any() and (estimator.fit_intercept or not is_pulled):
+        cause = (
+            "No feature differs between the classes in its mean, so no linear model gains from one:"
+            " add features that do, such as squares or products"
+        )
+    elif bound <= 0:
         cause = "`alpha` * `l1_ratio` outweighs every feature: decrease `alpha`"
     elif bound > (estimator.epsilon_[0] if uniform else 1.0):
         cause = "All gradients are below `tol`: rescale X, or decrease `tol`"

@@ -279,6 +279,13 @@ def test_a_constant_column_is_left_out(cancer, fill):
     np.testing.assert_allclose(wider.coef_[0, :-1], model.coef_[0], atol=1e-6)
 
 
+@pytest.mark.parametrize("y", [[0, 1] * 5, [0] * 9 + [1], [0, 1, 2, 0, 1] * 2], ids=str)
+@pytest.mark.parametrize("epsilon", [0, 0.1])
+def test_an_empty_model_says_when_the_classes_have_the_same_means(epsilon, y):
+    with pytest.warns(UserWarning, match="No feature differs between the classes in its mean"):
+        AdversarialLogisticRegression(epsilon, alpha=0).fit(np.full((10, 2), 0.3), y)
+
+
 def test_rows_that_are_all_equal_leave_the_prior():
     with pytest.warns(UserWarning, match="All coefficients are 0"):
         model = AdversarialLogisticRegression(0.1).fit(np.ones((6, 2)), [0, 0, 0, 0, 1, 1])
