@@ -55,7 +55,8 @@ def most_concise(max_drop=0.01, accuracy="accuracy", sparseness="gini", dummy_sc
     -----
     UserWarning
         When the rule is called, if a model without features is at most `max_drop` below the best:
-        then `max_drop` is no guard, and the chosen model may predict one class only.
+        then `max_drop` is no guard, and the chosen model may predict one class only; or if it is as
+        accurate as the best.
 
     See Also
     --------
@@ -133,18 +134,27 @@ class MostConcise:
         return int(allowed[order[0]])
 
     def _warn_about_dummies(self, accuracy, sparseness, limit):
-        """Warn if a model without features is accurate enough to be chosen."""
+        """Warn if a model without features is as accurate as models that may be chosen."""
         dummy_score = self.dummy_score
         uses_features = sparseness != 0
         if dummy_score is None and uses_features.any() and not uses_features.all():
             dummy_score = accuracy[~uses_features].max()
         if dummy_score is None or dummy_score < limit:
             return
+        best = accuracy.max()
+        guard = (
+            "guard a score that knows rare classes, such as accuracy='balanced_accuracy' or"
+            " 'roc_auc'."
+        )
+        if dummy_score < best - _ROUNDING:
+            others = (
+                f"the best candidate {best:.4g}: with max_drop={self.max_drop:g} the chosen model"
+                f" may predict one class only. Lower max_drop, or {guard}"
+            )
+        else:
+            others = f"no candidate more than {best:.4g}: if a class is rare, {guard}"
         warnings.warn(
-            f"A model without features scores {dummy_score:.4g} by {self.accuracy!r}, the best"
-            f" candidate {accuracy.max():.4g}: with max_drop={self.max_drop:g} the chosen model may"
-            " predict one class only. Lower max_drop, or guard a score that knows rare classes,"
-            " such as accuracy='balanced_accuracy' or 'roc_auc'.",
+            f"A model without features scores {dummy_score:.4g} by {self.accuracy!r}, {others}",
             UserWarning,
             stacklevel=3,
         )

@@ -123,6 +123,14 @@ def test_the_score_of_a_dummy():
         assert most_concise(dummy_score=0.979)(cv_results) == 1
 
 
+@pytest.mark.parametrize("best", [0.912, 0.98])
+def test_a_dummy_that_no_candidate_surpasses(best):
+    cv_results = results([best, best - 0.01], [0.5, 0.9])
+    with pytest.warns(UserWarning, match="no candidate more than.*'balanced_accuracy'") as caught:
+        assert most_concise(0.0, dummy_score=0.98)(cv_results) == 0
+    assert "max_drop" not in str(caught[0].message)
+
+
 def test_candidates_of_a_single_column_use_it():
     assert most_concise()(results([0.9, 0.9], [0.0, 0.0])) == 0
 
