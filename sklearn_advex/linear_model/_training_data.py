@@ -135,17 +135,32 @@ class TrainingData:
             raise ValueError(
                 f"cv={cv!r} splits by groups of rows: pass them, as in fit(X, y, groups=...)."
             ) from error
-        if any(np.unique(self.labels[train]).size < self.classes.size for train, _ in folds):
-            raise ValueError(
-                "cv leaves all rows of a class out of a training set: use folds with rows of every"
-                " class, for example a StratifiedKFold with shuffle=True."
-            )
+        for train, _ in folds:
+            self._check_all_classes_in(train)
         if not all(self.row_weights[test].any() for _, test in folds):
             raise ValueError(
                 "cv leaves out nothing but rows with a sample_weight of 0 in some fold, which"
                 " cannot be scored: leave these rows out of X, or shuffle the folds."
             )
         return folds
+
+    def _check_all_classes_in(self, train):
+        """Raise a ValueError if rows to train on lack a class."""
+        is_absent = np.bincount(self.labels[train], minlength=self.classes.size) == 0
+        if not is_absent.any():
+            return
+        is_single = is_absent & (np.bincount(self.labels) == 1)
+        if is_single.any():
+            raise ValueError(
+                f"The class(es) {self.classes[is_single].tolist()} have a single row, which cannot"
+                " be in the training set and in the test set of a fold: pass more rows of them, or"
+                " leave these rows out."
+            )
+        raise ValueError(
+            f"cv leaves all rows of the class(es) {self.classes[is_absent].tolist()} out of a"
+            " training set: use folds with rows of every class, for example a StratifiedKFold with"
+            " shuffle=True."
+        )
 
     def fold_scores(self, test, models, scorers):
         """Score models on the rows that a fold leaves out.

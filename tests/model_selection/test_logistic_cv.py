@@ -227,3 +227,11 @@ def test_folds_without_a_class_are_refused():
     folds = [(np.arange(6), np.arange(6, 12))]
     with pytest.raises(ValueError, match="class"):
         AdversarialLogisticRegressionCV([0.1], cv=folds).fit(X, y)
+
+
+@pytest.mark.filterwarnings("ignore:The least populated class in y has only 1 members")
+def test_a_class_of_one_row_cannot_be_in_training_and_test():
+    X, y = np.arange(40.0).reshape(-1, 1), np.arange(40) == 39
+    folds = StratifiedKFold(5, shuffle=True, random_state=0)
+    with pytest.raises(ValueError, match=r"class\(es\) \[True\] have a single row, .*more rows"):
+        AdversarialLogisticRegressionCV([0.1], cv=folds).fit(X, y)
