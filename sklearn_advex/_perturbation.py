@@ -306,8 +306,9 @@ class L2Ball(_Ball):
 
     def epigraph(self):
         """Describe what is above `support`: a second-order cone."""
-        features = np.arange(self.epsilon.size)
-        coef = coo_array((self.epsilon, (features + 1, features)))
+        features, n_features = np.arange(self.epsilon.size), self.epsilon.size
+        shape = (n_features + 1, n_features)
+        coef = coo_array((self.epsilon, (features + 1, features)), shape)
         return Epigraph(np.eye(1, coef.shape[0])[0], coef, coo_array(coef.shape), True)
 
 
@@ -339,9 +340,12 @@ class L1Ball(_Ball):
 
     def epigraph(self):
         """Describe what is above `support`: two linear conditions per feature."""
-        conditions = np.arange(2 * self.epsilon.size)
+        n_features = self.epsilon.size
+        if n_features == 0:
+            return LinfBall(self.epsilon).epigraph()
+        conditions = np.arange(2 * n_features)
         widths = np.concatenate([-self.epsilon, self.epsilon])
-        coef = coo_array((widths, (conditions, conditions % self.epsilon.size)))
+        coef = coo_array((widths, (conditions, conditions % n_features)))
         return Epigraph(np.ones(conditions.size), coef, coo_array(coef.shape))
 
 

@@ -79,6 +79,37 @@ def test_finds_what_enumeration_finds_for_every_kind_of_solver(case):
     assert subset.support.size <= 2
 
 
+def shifted_classes(seed=0):
+    """Eight features, each of which says little by itself, and how strong an adversary is."""
+    rng = np.random.default_rng(seed)
+    y = np.where(rng.random(120) < 0.5, 1.0, -1.0)
+    return StandardScaler().fit_transform(rng.standard_normal((120, 6)) + 0.5 * y[:, None]), y
+
+
+def rare_sum(seed=0):
+    """A rare class that takes three features to tell."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((200, 6))
+    total = X[:, :3].sum(axis=1) + 0.5 * rng.standard_normal(200)
+    return X, np.where(total > 2.2, 1.0, -1.0)
+
+
+@pytest.mark.parametrize(
+    ("data", "loss", "norm", "epsilon", "k"),
+    [
+        (shifted_classes, "log_loss", "l1", 0.8, 5),
+        (shifted_classes, "log_loss", "l2", 0.6, 5),
+        (rare_sum, "hinge", "linf", 0.05, 3),
+    ],
+)
+def test_finds_subsets_none_of_whose_features_is_worth_anything_alone(data, loss, norm, epsilon, k):
+    objective = make_objective(*data(), loss=loss, norm=norm, epsilon=epsilon)
+    path = search(objective, k)
+    assert path[0].support.size == 0
+    assert path[-1].value == pytest.approx(enumerated_optimum(objective, k, np.arange(6)), rel=1e-6)
+    assert path[-1].value < 0.9 * path[0].value
+
+
 @pytest.mark.parametrize(
     ("epsilon", "pair", "triple"), [(0.0, [23, 27], [21, 23, 27]), (0.1, [20, 27], [20, 21, 27])]
 )

@@ -18,6 +18,8 @@ from sklearn_advex import (
     AdversarialLogisticRegressionCV,
     feature_path,
 )
+from sklearn_advex._losses import LOSSES
+from sklearn_advex._perturbation import PERTURBATION_SETS
 from sklearn_advex.model_selection import most_concise, n_features_scorer
 
 GROUPS = np.repeat(["mean", "error", "worst"], 10)
@@ -67,10 +69,10 @@ def test_a_limit_that_is_none_gives_the_ordinary_model(cancer, max_features):
     np.testing.assert_array_equal(limited.optimality_gap_, 0.0)
 
 
-@pytest.mark.parametrize("case", [("log_loss", "l2"), ("log_loss", "l1"), ("hinge", "linf")])
-def test_every_loss_and_norm_can_be_limited(wine, case):
+@pytest.mark.parametrize("norm", PERTURBATION_SETS)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss_and_norm_can_be_limited(wine, loss, norm):
     X, y = wine[0], wine[1] == 1
-    loss, norm = case
     model = AdversarialLinearClassifier(loss, norm=norm, alpha=1e-3, max_features=2).fit(X, y)
     assert model.support_[0].size == 2
     assert model.kkt_residual_[0] <= model.tol

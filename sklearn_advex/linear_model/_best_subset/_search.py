@@ -83,7 +83,7 @@ class SubsetSearch:
         """
         n_tried = min(n_levels + _EXTRA_LEVELS, self.problems.n_groups)
         levels = [self.problems.empty_fit()] * (n_tried + 1)
-        starts = {*map(ordered, starts), *self.problems.epsilon_path(n_tried)}
+        starts = {*map(ordered, starts), *self.problems.starts(n_tried)}
         starts = [groups for groups in sorted(starts, key=len) if 0 < len(groups) <= n_tried]
         for _ in range(_MAX_SWEEPS):
             changed = [self._grow(levels, k) for k in range(1, n_tried + 1)]

@@ -176,8 +176,8 @@ class Subproblems:
         point = part.point(np.append(coef, start.intercepts))
         return SubsetFit(groups, features, self._solver(tol).solve(part, point))
 
-    def epsilon_path(self, most):
-        """Return the groups in use under ever weaker l-infinity adversaries.
+    def starts(self, most):
+        """Return subsets that a search may start from.
 
         Parameters
         ----------
@@ -187,13 +187,14 @@ class Subproblems:
         Returns
         -------
         list of tuple of int
-            Empty for problems whose path takes long.
         """
-        objective, subsets = self.objective, []
-        if not (objective.is_smooth and objective.has_l1_support):
-            return subsets
-        spread = objective.term.feature_spread(objective.term.unit_curvature)
-        unit = np.sqrt(np.where(spread > 0, spread, 1.0))
+        if self.objective.is_smooth and self.objective.has_l1_support:
+            return self._epsilon_path(most)
+        return self._largest_coefficients(most)
+
+    def _epsilon_path(self, most):
+        """The groups in use under ever weaker l-infinity adversaries."""
+        objective, subsets, unit = self.objective, [], self._unit()
         epsilon, point = objective.perturbation.l1_weights, objective.intercept_only()
         strongest = np.max((entry_epsilon(objective, point) - epsilon) / unit, initial=0.0)
         for strength in strongest * _PATH_RATIO ** np.arange(1, _PATH_LENGTH + 1):
@@ -204,6 +205,23 @@ class Subproblems:
                 break
             subsets.append(subset)
         return subsets
+
+    def _largest_coefficients(self, most):
+        """The groups of the 1, 2, ... largest coefficients of the model of all.
+
+        Each of them alone may be worth nothing where they are together: a kink of the loss at the
+        rarer class, or a ball that makes the first feature dear and the next ones cheap.
+        """
+        start = self.objective.intercept_only()
+        coef = self._solver(_PATH_TOL).solve(self.objective, start).point.coef
+        sizes = self.sum_by_group(np.abs(coef) * self._unit())
+        ranked = np.argsort(-sizes)[: min(most, np.count_nonzero(sizes))]
+        return [ordered(ranked[:k]) for k in range(1, ranked.size + 1)]
+
+    def _unit(self):
+        """The scale of each feature's epsilon, 1 for a constant one."""
+        spread = self.objective.term.feature_spread(self.objective.term.unit_curvature)
+        return np.sqrt(np.where(spread > 0, spread, 1.0))
 
     def derivatives(self, fit):
         """Compute the derivatives at a fit by the coefficients of all features.
