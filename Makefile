@@ -120,7 +120,7 @@ bench-regressions: $(VENV)/installed-bench ## times to compare between commits
 paper-tabular: $(VENV)/installed-plot ## the paper's tabular experiments, resumable
 	$(PY) -m benchmarks.paper.tabular $(ARGS)
 
-paper-images: $(VENV)/installed-plot ## the paper's image experiments; ARGS=--long takes hours, ARGS=--full a GPU
+paper-images: $(VENV)/installed-plot ## the paper's image experiments; ARGS=--long takes two hours of a core
 	$(PY) -m benchmarks.paper.images $(ARGS)
 
 clean: ## remove .venv and everything built

@@ -1,8 +1,8 @@
 """The paper's image experiments: Table 1, Figures 1 to 3 and J.6 to J.9, two data sets.
 
-``make paper-images`` runs the quick form, on a CPU in minutes; ``ARGS=--long`` trains a smaller
-network to completion, against an attack and on bounds, which two cores do in two hours, and shows
-how conciseness grows with training; ``ARGS=--full`` trains as long as the paper did, which needs a
+``make paper-images`` runs the quick form, on a CPU in minutes. ``ARGS=--long`` trains a smaller
+network for longer, against an attack and on bounds, and shows how conciseness grows with training:
+an hour of a core for each data set. ``ARGS=--full`` trains as long as the paper did, which needs a
 GPU. Figure 3 needs further models and is drawn with ``--curves``. Trained models are kept in the
 output folder, and a second run takes them from there; a training that was killed goes on from its
 last epoch.
@@ -108,7 +108,7 @@ LONG = Schedule(
         "epsilon_warmup": 0.5,
         "certified_share": 0.8,
     },
-    curve=(2, 6, 18),
+    curve=(2, 4, 8),
     module={"module": network, "module__width": 32},
 )
 FULL = Schedule(
@@ -347,7 +347,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     forms = parser.add_mutually_exclusive_group()
     forms.add_argument("--quick", action="store_true", help="minutes on a CPU; the default")
-    forms.add_argument("--long", action="store_true", help="two hours for each data set on a CPU")
+    forms.add_argument("--long", action="store_true", help="an hour of a core for each data set")
     forms.add_argument("--full", action="store_true", help="the paper's schedule; needs a GPU")
     parser.add_argument("--curves", action="store_true", help="Figure 3 too: four models more")
     parser.add_argument("--data", choices=[*DATA_SETS], nargs="+", default=[*DATA_SETS])
