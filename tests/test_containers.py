@@ -28,9 +28,11 @@ from sklearn_advex._utils._containers import (
     frame_like,
     is_frame,
     is_sparse,
+    missing_rows,
     replace_columns,
     select_columns,
     values_of,
+    with_other_numbers,
 )
 from sklearn_advex.attribution import attribution_stability
 from sklearn_advex.metrics import feature_impact, feature_value_impact, gini_index
@@ -290,6 +292,45 @@ def test_replacing_columns(convert, frame):
     for name in frame.columns:
         assert values_of(select_columns(mixed, [name])).ravel().tolist() == expected[name].tolist()
     assert first_row(mixed).tolist() == expected.iloc[0].tolist()
+
+
+def test_other_numbers(convert, frame):
+    frame = frame.assign(none=np.where(np.arange(len(frame)) % 2, 3.0, np.nan))
+    X = convert(frame)
+    other = with_other_numbers(X)
+    assert type(other) is type(X)
+    for name, values in frame.items():
+        expected = 2 * values.fillna(0) + 1 if values.dtype.kind in "fi" else values
+        found = values_of(select_columns(other, [name])).ravel()
+        assert found.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("container", [np.array, sparse.csr_matrix, sparse.csr_array])
+def test_other_numbers_of_matrices(container):
+    other = with_other_numbers(container([[1, 2.5, np.nan]]))
+    assert type(other) is type(container([[0.0]]))
+    other = other.toarray() if sparse.issparse(other) else other
+    np.testing.assert_array_equal(other, [[3, 6, 1]])
+
+
+def test_other_numbers_among_texts():
+    other = with_other_numbers(np.array([["red", 2.5, None, np.nan]], dtype=object))
+    assert other.tolist() == [["red", 6.0, None, 1.0]]
+    assert with_other_numbers(np.array([["red"]])).tolist() == [["red"]]
+
+
+def test_missing_rows(convert, frame):
+    X = frame.assign(color=["red", None, *frame["color"][2:]], weight=np.nan)
+    found = [(column, rows.tolist()) for column, rows in missing_rows(convert(X))]
+    assert found == [(0, [1]), (2, list(range(len(X))))]
+
+
+@pytest.mark.parametrize("container", [np.array, sparse.csr_matrix, sparse.csc_array])
+def test_missing_rows_of_matrices(container):
+    X = container([[0, np.nan, 1], [0, 0, 2], [np.nan, np.nan, 3]])
+    found = [(column, rows.tolist()) for column, rows in missing_rows(X)]
+    assert found == [(0, [2]), (1, [0, 2])]
+    assert not list(missing_rows(container([[0, 1]])))
 
 
 @pytest.mark.parametrize("container", [np.array, sparse.csr_matrix, sparse.csr_array])

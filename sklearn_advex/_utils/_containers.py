@@ -6,6 +6,7 @@ columns or repeated names matter, which narwhals does not have.
 
 import sys
 from collections.abc import Hashable
+from numbers import Real
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -211,8 +212,8 @@ def replace_columns(X, other, is_replaced):
     return np.where(is_replaced, other, X)
 
 
-def complete_rows(X):
-    """Return which rows have no missing value.
+def with_other_numbers(X):
+    """Change all numbers of a table, and fill in those that are missing.
 
     Parameters
     ----------
@@ -220,18 +221,66 @@ def complete_rows(X):
 
     Returns
     -------
-    ndarray of bool of shape (n_samples,)
+    ndarray, sparse matrix or table
+        In the container of `X`; 2 x + 1 in place of each number x, 1 of a missing one; all else
+        as it is.
     """
-    if issparse(X):
-        is_missing = X.tocsr(copy=True)
-        is_missing.data = np.isnan(is_missing.data.astype(np.float64)).astype(np.float64)
-        return np.asarray(is_missing.sum(axis=1)).ravel() == 0
     if _is_pandas(X):
-        return ~X.isna().to_numpy().any(axis=1)
+        other = X.copy()
+        for position, dtype in enumerate(X.dtypes):
+            if getattr(dtype, "kind", "O") in "fiu":
+                other.isetitem(position, X.iloc[:, position].fillna(0).array * 2 + 1)
+        return other
     if is_frame(X):
-        columns = nw.from_native(X, eager_only=True).iter_columns()
-        return ~np.any([_is_missing(column) for column in columns], axis=0)
-    return ~(X != X).any(axis=1) if X.dtype.kind in "fO" else np.ones(len(X), dtype=bool)
+        frame = nw.from_native(X, eager_only=True)
+        numbers = [column for column in frame.iter_columns() if column.dtype.is_numeric()]
+        changed = [np.nan_to_num(column.to_numpy()) * 2 + 1 for column in numbers]
+        backend = nw.get_native_namespace(X)
+        return frame.with_columns(
+            nw.new_series(column.name, values, backend=backend)
+            for column, values in zip(numbers, changed, strict=True)
+        ).to_native()
+    if issparse(X):
+        other = X.copy()
+        other.data = np.nan_to_num(other.data) * 2 + 1
+        return other
+    if X.dtype.kind == "O":
+        is_number = np.vectorize(lambda x: isinstance(x, Real), otypes=[bool])(X)
+        other = X.copy()
+        other[is_number] = np.nan_to_num(X[is_number].astype(np.float64)) * 2 + 1
+        return other
+    return np.nan_to_num(X) * 2 + 1 if X.dtype.kind in "fiu" else X
+
+
+def missing_rows(X):
+    """Find the missing values of each column.
+
+    Parameters
+    ----------
+    X : ndarray, sparse matrix or table of shape (n_samples, n_columns)
+
+    Yields
+    ------
+    column : int
+        Position of a column with missing values.
+    rows : ndarray of int
+        Positions of the rows where it has none.
+    """
+    if is_frame(X) and not _is_pandas(X):
+        masks = map(_is_missing, nw.from_native(X, eager_only=True).iter_columns())
+        yield from ((i, np.flatnonzero(mask)) for i, mask in enumerate(masks) if mask.any())
+        return
+    if issparse(X):
+        is_missing = X.tocsc(copy=True)
+        is_missing.data = np.isnan(is_missing.data.astype(np.float64))
+    elif _is_pandas(X):
+        is_missing = X.isna().to_numpy()
+    elif X.dtype.kind in "fO":
+        is_missing = X != X
+    else:
+        return
+    for column in np.flatnonzero(is_missing.sum(axis=0)):
+        yield column, is_missing[:, [column]].nonzero()[0]
 
 
 def _is_missing(column):

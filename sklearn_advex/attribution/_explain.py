@@ -186,8 +186,9 @@ def explain(
         If `model` lacks an attribute that `method` requires.
     ValueError
         If an option is unknown or does not fit the model, if `X` is not like the data that the
-        model was fitted on, if ``groups="auto"`` meets a step that makes a column from several, or
-        if "deep_shap" has no rule for a layer of a network; the message names the layer.
+        model was fitted on, if ``groups="auto"`` meets a step that makes a column from several, as
+        a :class:`~sklearn.impute.KNNImputer` does in rows with missing values, or if "deep_shap"
+        has no rule for a layer of a network; the message names the step or layer.
 
     Warns
     -----

@@ -1,6 +1,7 @@
 """Sum the attributions of encoded columns to those of the user's columns or groups."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import NamedTuple
 
 import numpy as np
@@ -90,12 +91,8 @@ def _groups_by_origin(model, X, n_columns, X_encoded):
         by_name = _origins_by_name(model, names, n_columns, n_encoded)
     except ValueError as error:
         reason = error
-    observed = observed_origins(
-        lambda rows: transform_to_last_step(model, rows)[1],
-        X,
-        n_columns,
-        _ROWS_TO_VERIFY if reason is None else _ROWS_TO_INFER,
-    )
+    n_rows = _ROWS_TO_VERIFY if reason is None else _ROWS_TO_INFER
+    observed = _observe(_encode, model, X, n_columns, n_rows=n_rows)
     if observed is None or observed.size != n_encoded:
         observed = np.full(n_encoded, UNSEEN)
     if (observed == SEVERAL).any():
@@ -106,6 +103,24 @@ def _groups_by_origin(model, X, n_columns, X_encoded):
     if (origins == UNSEEN).any():
         raise cannot_go_back(f"{reason}, and the rows of X do not show it") from reason
     return ColumnGroups(origins, n_columns, names)
+
+
+def _encode(model, X):
+    return transform_to_last_step(model, X)[1]
+
+
+def _transform(step, X):
+    return step.transform(X)
+
+
+def _observe(transform, model, X, n_columns, **options):
+    """Observe the origins of columns; of random ones in copies that draw the same numbers."""
+    origins = observed_origins(lambda rows: transform(model, rows), X, n_columns, **options)
+    if origins is None:
+        origins = observed_origins(
+            lambda rows: transform(deepcopy(model), rows), X, n_columns, **options
+        )
+    return origins
 
 
 def _origins_by_name(model, names, n_columns, n_encoded):
@@ -148,16 +163,23 @@ def _describe_mixing(model, X):
     """Name the first step whose output columns depend on several input columns each."""
     for name, step in transformers_of(model):
         n_columns = n_columns_of(X)
-        origins = None
-        if n_columns is not None:
-            origins = observed_origins(step.transform, X, n_columns, _ROWS_TO_VERIFY)
-        if origins is not None and (origins == SEVERAL).any():
+        if n_columns is not None and _mixes(step, X, n_columns):
+            place = f"step {name!r} ({type(step).__name__})"
+            if _mixes(step, X, n_columns, only_complete=True):
+                return f"{place} makes columns that change with several of its input columns"
             return (
-                f"step {name!r} ({type(step).__name__}) makes columns that change with several of"
-                " its input columns"
+                f"{place} fills missing values of a column from other columns. Use a SimpleImputer,"
+                " fill the table before the pipeline, or pass rows without missing values only"
             )
         X = step.transform(X)
     return "the steps make columns that change with several columns of X"
+
+
+def _mixes(step, X, n_columns, only_complete=False):
+    """Return whether some rows show that a step makes a column from several."""
+    options = {"n_rows": _ROWS_TO_VERIFY, "only_complete": only_complete}
+    origins = _observe(_transform, step, X, n_columns, **options)
+    return origins is not None and (origins == SEVERAL).any()
 
 
 def cannot_go_back(reason):

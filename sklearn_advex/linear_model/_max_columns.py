@@ -69,6 +69,11 @@ class MaxColumnsClassifier(
     :class:`AdversarialLogisticRegression`; how far from the best one it may be is the
     `optimality_gap_` of the last step.
 
+    A :class:`~sklearn.impute.KNNImputer` or :class:`~sklearn.impute.IterativeImputer` that was
+    fitted on complete rows fills later ones from columns beyond those in `columns_`;
+    :func:`~sklearn_advex.explain` refuses such rows. A :class:`~sklearn.impute.SimpleImputer` keeps
+    to the column.
+
     Examples
     --------
     >>> import pandas as pd
@@ -123,7 +128,8 @@ class MaxColumnsClassifier(
         Raises
         ------
         ValueError
-            If the last step cannot be limited, or a step makes a feature from several columns.
+            If the last step cannot be limited, or a step makes a feature from several columns, as
+            a :class:`~sklearn.impute.KNNImputer` does where `X` has missing values.
         """
         model = clone(self.estimator)
         pipeline = model if isinstance(model, Pipeline) else Pipeline([("classifier", model)])

@@ -8,10 +8,11 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer, make_column_selector, make_column_transformer
 from sklearn.decomposition import PCA
+from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.feature_selection import RFE, SelectKBest, VarianceThreshold
 from sklearn.frozen import FrozenEstimator
-from sklearn.impute import KNNImputer, SimpleImputer
+from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
 from sklearn.preprocessing import (
@@ -30,6 +31,7 @@ from sklearn.preprocessing import (
 from sklearn_advex._utils._origins import column_origins
 from sklearn_advex.attribution import explain
 from sklearn_advex.linear_model import AdversarialLogisticRegression
+from sklearn_advex.model_selection import n_features_scorer
 
 COLORS, SIZES, NUMBERS = ["color", "shape"], ["size"], ["height", "weight"]
 
@@ -391,11 +393,107 @@ def test_a_step_that_mixes_the_columns_of_a_row(mixed):
     assert explain(pipeline, X, groups=None).shape == X.shape
 
 
-def test_imputers_look_at_other_columns_of_incomplete_rows_only(mixed):
+def to_polars(frame):
+    return pl.DataFrame(
+        {name: [None if pd.isna(x) else x for x in values] for name, values in frame.items()}
+    )
+
+
+class Summing(Nameless):
+    """Fills a column by the sum of the row, and names its output after its input."""
+
+    def transform(self, X):
+        return np.where(np.isnan(X), np.nansum(X, axis=1, keepdims=True), X)
+
+    def get_feature_names_out(self, input_features=None):
+        return np.asarray(input_features)
+
+
+FILLING_FROM_OTHERS = {
+    "nearest rows": KNNImputer(),
+    "indicators": KNNImputer(add_indicator=True),
+    "models": IterativeImputer(),
+    "random draws": IterativeImputer(sample_posterior=True, random_state=0),
+    "of the user's own": Summing(),
+}
+
+
+@pytest.mark.parametrize("name", FILLING_FROM_OTHERS)
+@pytest.mark.parametrize("convert", [lambda X: X, pd.DataFrame.to_numpy, to_polars])
+def test_imputers_that_fill_a_column_from_others(name, convert, mixed):
     frame, y = mixed
-    pipeline = make_pipeline(KNNImputer(add_indicator=True), LogisticRegression())
-    pipeline.fit(frame[NUMBERS], y)
-    assert explain(pipeline, frame[NUMBERS]).columns.tolist() == NUMBERS
+    X = frame[NUMBERS].assign(age=np.arange(len(frame)) % 7 / 3)
+    complete, hole = X.dropna(), X[X["height"].isna() & X["weight"].notna()].iloc[:1]
+    is_complete = X.index.isin(complete.index)
+    imputer, rest = FILLING_FROM_OTHERS[name], [StandardScaler(), LogisticRegression()]
+    pipeline = make_pipeline(imputer, *rest).fit(convert(X), y)
+    message = rf"step '\w+' \({type(imputer).__name__}\) fills missing.*from other.*SimpleImputer"
+    for rows in (X, hole, pd.concat([complete, hole])):
+        with pytest.raises(ValueError, match=message):
+            explain(pipeline, convert(rows))
+    attributions = explain(pipeline, convert(complete))
+    encoded = np.array(explain(pipeline, convert(X), groups=None))[is_complete]
+    if name == "indicators":
+        encoded[:, :2] += encoded[:, 3:]
+    np.testing.assert_allclose(attributions, encoded[:, :3], rtol=1e-13)
+    assert explain(pipeline, convert(complete.iloc[:1])).shape == (1, 3)
+    with pytest.raises(ValueError, match=message):
+        n_features_scorer(pipeline, convert(X), y)
+    assert n_features_scorer(pipeline, convert(complete), y[is_complete]) == -3
+
+
+def test_a_part_that_fills_columns_from_others(mixed):
+    frame, y = mixed
+    head = make_column_transformer((OneHotEncoder(), COLORS), (KNNImputer(), NUMBERS))
+    pipeline = make_pipeline(head, LogisticRegression()).fit(frame, y)
+    holes = frame[frame["weight"].isna() & frame["height"].notna()]
+    for rows in (pd.concat([frame.dropna(), holes[-1:]]), holes, holes[:2], holes[:1]):
+        with pytest.raises(ValueError, match=r"step 'columntransformer' .* fills missing values"):
+            explain(pipeline, rows)
+    assert explain(pipeline, frame.dropna()).any().sum() == 4
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"add_indicator": True},
+        {"strategy": "most_frequent", "add_indicator": True},
+        {"strategy": "constant", "fill_value": 7.0, "add_indicator": True},
+    ],
+)
+@pytest.mark.parametrize(
+    "convert",
+    [
+        lambda X: X,
+        pd.DataFrame.to_numpy,
+        to_polars,
+        lambda X: X.astype("Float64"),
+        lambda X: sparse.csr_array(np.nan_to_num(X, nan=-1)) * np.where(X.isna(), np.nan, 1),
+    ],
+)
+def test_imputers_that_fill_each_column_by_itself(options, convert, mixed):
+    frame, y = mixed
+    X = frame[NUMBERS].assign(age=np.arange(len(frame)) % 7 / 3)
+    X = X[X["height"].isna().cummax()]  # the first row has a hole
+    y = y[-len(X) :]
+    pipeline = make_pipeline(SimpleImputer(**options), LogisticRegression()).fit(convert(X), y)
+    for rows in (convert(X), convert(X[:1])):
+        found, encoded = (explain(pipeline, rows, groups=groups) for groups in ("auto", None))
+        if sparse.issparse(rows):
+            found, encoded = found.toarray(), encoded.toarray()
+        encoded = np.array(encoded)
+        encoded[:, :2] += encoded[:, 3:]
+        np.testing.assert_allclose(found, encoded[:, :3], rtol=1e-13)
+
+
+@pytest.mark.parametrize("convert", [lambda X: X, to_polars])
+def test_encoders_of_missing_categories(convert, mixed):
+    frame, y = mixed
+    X = frame[COLORS + SIZES].mask(np.random.default_rng(0).random((len(frame), 3)) < 0.1)
+    encoder = OrdinalEncoder(encoded_missing_value=-1)
+    pipeline = make_pipeline(encoder, LogisticRegression()).fit(convert(X), y)
+    attributions = np.asarray(explain(pipeline, convert(X)))
+    np.testing.assert_array_equal(attributions, explain(pipeline, convert(X), groups=None))
 
 
 def test_a_transformer_with_an_attribute_called_steps(mixed):

@@ -10,6 +10,7 @@ from scipy.sparse import issparse
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
+from sklearn.impute import KNNImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
@@ -141,6 +142,19 @@ def test_rows_of_weight_two_are_two_rows(table):
     np.testing.assert_allclose(
         weighted.best_estimator_[-1].coef_, twice.best_estimator_[-1].coef_, atol=1e-8
     )
+
+
+def test_columns_that_are_filled_from_others_are_refused(table):
+    X = table[0][["noise", "income"]].copy()
+    model = MaxColumnsClassifier(
+        make_pipeline(KNNImputer(), StandardScaler(), AdversarialLogisticRegression(0.05)), 1
+    )
+    assert model.fit(X, table[1]).columns_ == [["income"]]
+    other = X.assign(noise=X["noise"].to_numpy()[::-1])
+    np.testing.assert_array_equal(model.predict(X), model.predict(other))
+    X.loc[7, "income"] = np.nan
+    with pytest.raises(ValueError, match=r"'knnimputer' .* fills missing .* from other columns"):
+        model.fit(X, table[1])
 
 
 def test_a_classifier_alone_is_limited_by_its_features(table):
