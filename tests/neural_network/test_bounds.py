@@ -260,6 +260,20 @@ def test_a_lead_leaves_room_for_the_rounding_of_float32():
     assert (slack < 1e-2 * in_float32.abs().mean()).all()
 
 
+@pytest.mark.parametrize("activation", [nn.ReLU(), nn.LeakyReLU(1e-3), nn.Sigmoid()])
+def test_rounding_does_not_grow_through_units_that_do_not_react(activation):
+    layers = [nn.Linear(50, 50) if i % 2 == 0 else copy.deepcopy(activation) for i in range(8)]
+    module = randomized(nn.Sequential(*layers, nn.Linear(50, 3)))
+    for layer in module[:8:2]:
+        layer.bias.data -= 40.0
+    box, y = boxes(100, (50,), epsilon=0.0), torch.zeros(100, dtype=torch.int64)
+    certified = certified_leads(module, box, y, "interval")
+    exact = leads(module, box.low[None], y)
+    outputs = module(box.low.float()).detach().double()
+    assert (certified <= outputs[:, 0] - outputs[:, 1:].amax(dim=1)).all()
+    assert (exact - certified < 1e-3).all()
+
+
 def test_a_row_has_the_same_bound_in_any_company():
     module = randomized(multilayer_perceptron(nn.Tanh()))
     box, y = boxes(9, (4,)), torch.arange(9) % 3

@@ -209,10 +209,20 @@ class Increasing(Rule):
         return positive * slope_low + negative * slope_high, constant
 
     def rounding(self, layer, box, error):
-        """Propagate errors by the Lipschitz constant; see :class:`Rule`."""
+        """Propagate errors by the steepest slope, and add the layer's own; see :class:`Rule`."""
         size = self.interval(layer, box).magnitude
         own = _ACTIVATION_ROUNDINGS * UNIT_ROUNDOFF * size
-        return self.lipschitz(layer) * error + own
+        return self.steepest(layer, box, error) * error + own
+
+    def steepest(self, layer, box, error):
+        """The largest slope at inputs in `box` and at what errors make of them.
+
+        It keeps errors from growing through units that are off or saturated, which are most of
+        those of networks trained on bounds.
+        """
+        if not self.bounds_gradients(layer):
+            return self.lipschitz(layer)
+        return self.slopes(layer, Box(box.low - error, box.high + error))[1]
 
     def bounds_gradients(self, layer):
         """Whether the largest slope in an interval is known; see :class:`Rule`."""
@@ -257,9 +267,10 @@ class Rectifier(Increasing):
         return (box.high <= 0) & (getattr(layer, "negative_slope", 0.0) == 0)
 
     def rounding(self, layer, box, error):
-        """No output is further off than its input, but for a product; see :class:`Rule`."""
+        """Add the rounding of a product on the leaky side; see :class:`Rule`."""
         leak = getattr(layer, "negative_slope", 0.0)
-        return error + 2 * UNIT_ROUNDOFF * leak * box.magnitude
+        own = 2 * UNIT_ROUNDOFF * leak * box.magnitude
+        return self.steepest(layer, box, error) * error + own
 
     def bounds_gradients(self, layer):
         """There are two slopes; see :class:`Rule`."""
