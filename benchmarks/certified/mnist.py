@@ -123,7 +123,7 @@ def main():
     X, y = load()
     X_test, y_test = X[60_000:], y[60_000:]
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
-    print("| epsilon | s of training | clean | under PGD-40 | certified by intervals | with CROWN |")
+    print("| epsilon | s of training | clean | under PGD-40 | certified | with CROWN |")
     print("|---|---|---|---|---|---|")
     certified = {}
     for epsilon in arguments.epsilon:
