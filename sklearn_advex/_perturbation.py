@@ -306,8 +306,8 @@ class L2Ball(_Ball):
 
     def epigraph(self):
         """Describe what is above `support`: a second-order cone."""
-        features, n_features = np.arange(self.epsilon.size), self.epsilon.size
-        shape = (n_features + 1, n_features)
+        n_features = self.epsilon.size
+        features, shape = np.arange(n_features), (n_features + 1, n_features)
         coef = coo_array((self.epsilon, (features + 1, features)), shape)
         return Epigraph(np.eye(1, coef.shape[0])[0], coef, coo_array(coef.shape), True)
 
@@ -341,7 +341,7 @@ class L1Ball(_Ball):
     def epigraph(self):
         """Describe what is above `support`: two linear conditions per feature."""
         n_features = self.epsilon.size
-        if n_features == 0:
+        if n_features == 0:  # all balls are the same
             return LinfBall(self.epsilon).epigraph()
         conditions = np.arange(2 * n_features)
         widths = np.concatenate([-self.epsilon, self.epsilon])

@@ -176,24 +176,29 @@ def trained(model, path, X, y):
     return model
 
 
-def compare(models, X, y, data_set, schedule, output):
-    """Compare accuracy of all rows and conciseness of the first: a row per model and method."""
+def compare(models, X, y, data_set, schedule, outputs=("probability",)):
+    """Compare accuracy of all rows and conciseness of the first: by output, model and method."""
     explained = slice(schedule.n_explained)
-    report = conciseness_report(
-        models,
-        X[explained],
-        y[explained],
-        methods=tuple(METHODS),
-        epsilon=data_set.epsilon,
-        output=output,
-        n_steps=schedule.n_steps,
-        target="true",
-    )
+    reports = {
+        output: conciseness_report(
+            models,
+            X[explained],
+            y[explained],
+            methods=tuple(METHODS),
+            epsilon=data_set.epsilon,
+            output=output,
+            n_steps=schedule.n_steps,
+            target="true",
+        )
+        for output in outputs
+    }
+    report = pd.concat(reports, names=["output"])
     if len(X) > schedule.n_explained:
         for name, model in models.items():
-            report.loc[name, "accuracy"] = model.score(X, y)
+            rows = pd.IndexSlice[:, name]
+            report.loc[rows, "accuracy"] = model.score(X, y)
             attacked = model.adversarial_score(X, y, epsilon=data_set.epsilon)
-            report.loc[name, "adversarial_accuracy"] = attacked
+            report.loc[rows, "adversarial_accuracy"] = attacked
         report["accuracy_drop"] = report["accuracy"].iloc[0] - report["accuracy"]
     return report
 
@@ -313,12 +318,12 @@ def run(data_set, schedule, folder, with_curves):
             models[name] = trained(setting.untrained(schedule), path, X[images], y[images])
         return models
 
-    def compared(models, output="probability"):
-        return compare(models, X_test, y_test, data_set, schedule, output)
+    def compared(models):
+        return compare(models, X_test, y_test, data_set, schedule).droplevel("output")
 
     robust = adversarial(data_set, schedule)
     models = train({"n": NATURAL, "l": Setting(0.0, LAMBDA), **robust})
-    results = pd.concat({output: compared(models, output) for output in OUTPUTS}, names=["output"])
+    results = compare(models, X_test, y_test, data_set, schedule, OUTPUTS)
     results.to_csv(folder / f"{data_set.name}.csv", float_format="%.6f")
     (folder / f"{data_set.name}.md").write_text(as_markdown(results) + "\n", encoding="utf-8")
     print(as_markdown(results))

@@ -1,10 +1,12 @@
 """What each kind of layer does to a box, to a linear lower bound, and to errors of rounding.
 
-A rule knows no more than its layer. Three things are asked of it, and of some a fourth:
+A rule knows no more than its layer. Four things are asked of it, and of some a fifth:
 
 - `interval`: the smallest box around the layer's outputs for inputs in a box.
 - `backward`: a linear function of the layer's outputs, bounded from below by a linear function of
   its inputs (CROWN: Zhang et al., NeurIPS 2018, https://arxiv.org/abs/1811.00866).
+- `is_settled`: which units put out the same whatever smaller interval their input is in, so that no
+  better bounds of it are needed.
 - `rounding`: how far the layer's outputs are from exact where computed in float32.
 - `gradient`: the box of gradients with respect to the inputs, for inputs in a box and gradients
   with respect to the outputs in another, of layers that say so by `bounds_gradients`.
