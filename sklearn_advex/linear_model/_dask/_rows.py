@@ -8,6 +8,10 @@ from scipy.sparse import issparse
 from sklearn_advex._utils._dask_blocks import column_of
 from sklearn_advex.linear_model._objective._design_matrix import as_design_matrix
 
+# Numbers of a dense block that terms are made of at a time, within bounds of their rows: larger
+# slices leave the cache of a core, smaller ones cost calls.
+_SLICE_SIZE, _FEWEST_ROWS, _MOST_ROWS = 2**18, 1024, 8192
+
 
 def matrix_of(X, dtype):
     """Return the rows of a block as numbers.
@@ -27,6 +31,41 @@ def matrix_of(X, dtype):
         X = X.to_numpy(dtype=dtype, na_value=np.nan)
     # What came over a network may begin anywhere in memory, and NumPy then adds in another order.
     return np.require(X, dtype=dtype, requirements="A")
+
+
+def slices_of(X, dtype):
+    """Go through the rows of a block as numbers, some thousand at a time if they are dense.
+
+    Workers of a cluster return memory to the system at once, and to get it again takes longer than
+    to compute with it. So what has to be converted goes through one buffer.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix, DataFrame} of shape (n_rows, n_features)
+    dtype : numpy dtype
+
+    Yields
+    ------
+    rows : slice
+    numbers : {ndarray, CSR matrix} of shape (n_rows_of_slice, n_features)
+        Valid until the next are asked for.
+    """
+    if not isinstance(X, np.ndarray):
+        X = matrix_of(X, dtype)
+    if issparse(X):
+        yield slice(None), X
+        return
+    n_rows, n_features = X.shape
+    step = min(max(_SLICE_SIZE // n_features, _FEWEST_ROWS), _MOST_ROWS)
+    as_it_is = X.dtype == dtype and X.flags.aligned
+    buffer = None if as_it_is else np.empty((min(step, n_rows), n_features), dtype)
+    for start in range(0, n_rows, step):
+        rows = slice(start, min(start + step, n_rows))
+        numbers = X[rows]
+        if not as_it_is:
+            np.copyto(buffer[: numbers.shape[0]], numbers, casting="unsafe")
+            numbers = buffer[: numbers.shape[0]]
+        yield rows, numbers
 
 
 def positions_of(y, classes):
@@ -157,7 +196,20 @@ class RowReader:
         labels : ndarray of int of shape (n_rows,)
         row_weights : ndarray of shape (n_rows,)
         """
-        X = matrix_of(block.X, self.dtype)
+        return matrix_of(block.X, self.dtype), *self.read_labels(block)
+
+    def read_labels(self, block):
+        """Read what a block has beside X.
+
+        Parameters
+        ----------
+        block : Block
+
+        Returns
+        -------
+        labels : ndarray of int of shape (n_rows,)
+        row_weights : ndarray of shape (n_rows,)
+        """
         labels = positions_of(column_of(block.y), self.classes)
         if block.sample_weight is None:
             row_weights = np.ones(labels.size)
@@ -166,12 +218,12 @@ class RowReader:
             row_weights = row_weights / self.largest_weight
         if self.fold is not None:
             row_weights = np.where(self.fold.mask(block, labels), row_weights, 0.0)
-        return X, labels, row_weights
+        return labels, row_weights
 
 
 @dataclass(frozen=True)
 class BinaryProblem:
-    """What makes the data term of one binary problem out of a block.
+    """What makes the data terms of one binary problem out of a block.
 
     Attributes
     ----------
@@ -193,22 +245,26 @@ class BinaryProblem:
     fit_intercept: bool
     n_heights: int
 
-    def term(self, block):
-        """Return the data term of a block.
+    def terms(self, block):
+        """Make the data terms whose sum is that of a block.
 
         Parameters
         ----------
         block : Block
 
-        Returns
-        -------
+        Yields
+        ------
         MarginTerm
+            Valid until the next is asked for.
         """
-        X, labels, row_weights = self.reader.read(block)
-        return self.make_term(
-            as_design_matrix(X),
-            np.where(labels == self.positive, 1.0, -1.0),
-            row_weights * self.weight_of_class[labels],
-            fit_intercept=self.fit_intercept,
-            n_heights=self.n_heights,
-        )
+        labels, row_weights = self.reader.read_labels(block)
+        signs = np.where(labels == self.positive, 1.0, -1.0)
+        weights = row_weights * self.weight_of_class[labels]
+        for rows, X in slices_of(block.X, self.reader.dtype):
+            yield self.make_term(
+                as_design_matrix(X),
+                signs[rows],
+                weights[rows],
+                fit_intercept=self.fit_intercept,
+                n_heights=self.n_heights,
+            )

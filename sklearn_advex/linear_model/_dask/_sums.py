@@ -22,17 +22,14 @@ class TermSum(BlockSum):
 
     def of_block(self, block):
         """Return the part of a block, None without rows."""
-        if block.X.shape[0] == 0:
-            return None
-        return self.of_term(self.problem.term(block))
+        return self.join([self.of_term(term) for term in self.problem.terms(block)])
 
     def of_term(self, term):
-        """Return the part of a block.
+        """Return the part of some rows of a block.
 
         Parameters
         ----------
         term : MarginTerm
-            Of its rows.
 
         Returns
         -------
@@ -41,7 +38,7 @@ class TermSum(BlockSum):
         raise NotImplementedError
 
     def join(self, parts):
-        """Add up the parts of the blocks that have rows."""
+        """Add up the parts that are of some rows."""
         parts = [part for part in parts if part is not None]
         return self.add(parts) if parts else None
 
@@ -137,7 +134,7 @@ class CurvatureSum(TermSum):
     point: tuple | None
 
     def of_term(self, term):
-        """Return the sum over a block."""
+        """Return the sum over some rows of a block."""
         if self.point is None:
             return self.weighted(term, term.unit_curvature)
         variables, heights = self.point
@@ -145,7 +142,7 @@ class CurvatureSum(TermSum):
         return self.weighted(term, term.loss.derivatives(arguments)[2] * term.weights)
 
     def weighted(self, term, curvature):
-        """Return the sum over a block with its weights.
+        """Return the sum over some rows of a block with their weights.
 
         Parameters
         ----------
@@ -173,7 +170,7 @@ class GramSum(CurvatureSum):
     label = "hessian"
 
     def weighted(self, term, curvature):
-        """Return the Gram matrix of a block."""
+        """Return the Gram matrix of these rows."""
         return term.gram(curvature, ALL if self.features is None else self.features)
 
 
@@ -184,7 +181,7 @@ class GramDiagonalSum(CurvatureSum):
     label = "hessian_diagonal"
 
     def weighted(self, term, curvature):
-        """Return the diagonal of a block."""
+        """Return the diagonal of these rows."""
         return term.gram_diagonal(curvature)
 
 
@@ -201,7 +198,7 @@ class GramColumnSum(CurvatureSum):
     label = "hessian_columns"
 
     def weighted(self, term, curvature):
-        """Return the columns of a block."""
+        """Return the columns of these rows."""
         return term.gram_columns(curvature, self.features)
 
 
@@ -219,7 +216,7 @@ class GramProductSum(CurvatureSum):
     label = "hessian_product"
 
     def weighted(self, term, curvature):
-        """Return the product of a block, variables and heights in one array."""
+        """Return the product of these rows, variables and heights in one array."""
         return np.concatenate(term.gram_product(curvature, self.variables, self.heights))
 
 
@@ -240,7 +237,7 @@ class ConjugateSum(TermSum):
     label = "conjugate"
 
     def of_term(self, term):
-        """Return the sum over a block."""
+        """Return the sum over some rows of a block."""
         variables, heights = self.point
         dual = term.dual(term.rows_at(variables), heights)
         return term.conjugate(term.scale_sides(dual, self.factors))

@@ -7,6 +7,7 @@ import numpy as np
 
 from sklearn_advex.linear_model._dask._sums import (
     ConjugateSum,
+    Derivatives,
     DerivativeSum,
     GramColumnSum,
     GramDiagonalSum,
@@ -29,10 +30,13 @@ class ModelRows:
         Of all features, whatever the term is restricted to.
     known : dict of bytes to Derivatives
         Those computed so far, by heights.
+    grams : dict of (bytes, bytes) to ndarray
+        Gram matrices computed along with them, by heights and features.
     """
 
     variables: np.ndarray
     known: dict = field(default_factory=dict)
+    grams: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +69,9 @@ class DaskTerm(DataTerm):
     A pass over all features costs hardly more than one over some, as blocks have to be read anyway.
     So first derivatives are those of all features even if the term is restricted to some, and are
     remembered with the model: a working set that is solved has its derivatives for all variables.
+    A Gram matrix of few features is computed in the same pass, before it is asked for: each step of
+    Newton's method then reads the rows once. A model without features needs no pass, as the sums
+    over each class say what its derivatives are.
 
     Parameters
     ----------
@@ -92,6 +99,11 @@ class DaskTerm(DataTerm):
     def product_cost(self):
         """The price of a product with X and one with its transpose: a pass over all data."""
         return _costs.STREAMED_ENTRY * self.n_rows * self.n_all_features
+
+    @property
+    def gram_is_cheap(self):
+        """Whether the matrix takes no longer than to read the rows, so that it comes with them."""
+        return self.n_features**2 <= _costs.HESSIAN_IN_PASSING * self.n_all_features
 
     def restrict(self, features):
         """Return the term of a model that uses only some features."""
@@ -150,10 +162,9 @@ class DaskTerm(DataTerm):
 
     def gram(self, curvature, features=ALL):
         """Compute the second derivatives by features, intercept and heights."""
-        chosen = self.features if features is ALL else self._among_all(features)
-        chosen = None if chosen is ALL else chosen
-        gram = self._pass(GramSum(self.problem, curvature and curvature.point, chosen))
-        return np.asfortranarray(gram)
+        wanted = self._gram_sum(curvature and curvature.point, features)
+        known = curvature and curvature.rows.grams.get(_key_of(wanted))
+        return np.asfortranarray(self._pass(wanted) if known is None else known)
 
     def gram_cost(self, n_columns):
         """Return the price of the `gram` of some features."""
@@ -198,10 +209,39 @@ class DaskTerm(DataTerm):
         (found,) = self.blocks.compute(wanted)
         return found
 
+    def _gram_sum(self, point, features=ALL):
+        chosen = self.features if features is ALL else self._among_all(features)
+        return GramSum(self.problem, point, None if chosen is ALL else chosen)
+
     def _derivatives(self, rows, heights):
         if heights.tobytes() not in rows.known:
-            self.prefetch([rows], [heights])
+            if not rows.variables[: self.n_all_features].any():
+                rows.known[heights.tobytes()] = self._without_features(rows.variables, heights)
+            elif self.gram_is_cheap:
+                self._compute_with_gram(rows, heights)
+            else:
+                self.prefetch([rows], [heights])
         return rows.known[heights.tobytes()]
+
+    def _compute_with_gram(self, rows, heights):
+        point = rows.variables, heights
+        gram_sum = self._gram_sum(point)
+        (derivatives,), gram = self.blocks.compute(DerivativeSum(self.problem, (point,)), gram_sum)
+        rows.known[heights.tobytes()] = derivatives
+        rows.grams[_key_of(gram_sum)] = gram
+
+    def _without_features(self, variables, heights):
+        """Derive the derivatives at a model that predicts the same for all rows."""
+        is_positive = np.arange(self.sums.classes.size) == self.problem.positive
+        of_class = np.stack([~is_positive, is_positive]) * self.problem.weight_of_class
+        intercept = variables[self.n_all_features :].sum()
+        arguments = np.array([1.0, -1.0]) * intercept + heights
+        losses, pull, _ = self.loss.derivatives(arguments)
+        weights, features = of_class @ self.sums.weights, of_class @ self.sums.features
+        largest = np.inf
+        if not self.loss.attains_infimum:
+            largest = arguments.max(where=weights > 0, initial=-np.inf)
+        return Derivatives(weights @ losses, features.T * pull, weights * pull, largest)
 
     def _signed(self, features, totals):
         """Put derivatives together from those of the rows of each label."""
@@ -226,3 +266,8 @@ class DaskTerm(DataTerm):
         """Return the numbers of the variables of this term from those of all."""
         of_features = numbers[: self.n_all_features][self.features]
         return np.concatenate([of_features, numbers[self.n_all_features : self._n_all_variables]])
+
+
+def _key_of(gram_sum):
+    heights, features = gram_sum.point[1], gram_sum.features
+    return heights.tobytes(), None if features is None else features.tobytes()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sklearn_advex.linear_model._objective import _costs
 from sklearn_advex.linear_model._objective._design_matrix import ALL
 
 # Floor of the spread of a feature as a share of its size: what is below is rounding error.
@@ -66,6 +67,11 @@ class DataTerm(ABC):
     unit_curvature: object
     product_cost: float
     is_streamed = False
+
+    @property
+    def gram_is_cheap(self):
+        """Whether the matrix is so small that calls take as long."""
+        return self.n_rows * self.n_features**2 <= _costs.CHEAP_HESSIAN
 
     @property
     def n_variables(self):

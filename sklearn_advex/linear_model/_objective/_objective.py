@@ -88,9 +88,7 @@ class RobustObjective:
     @property
     def hessian_is_cheap(self):
         """Whether second derivatives take no longer than the rest of a Newton step."""
-        if self.is_streamed:
-            return False
-        return self.term.n_rows * self.n_features**2 <= _costs.CHEAP_HESSIAN
+        return self.term.gram_is_cheap
 
     def restrict(self, variables):
         """Return the objective of a model that uses only some variables.
