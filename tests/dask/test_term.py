@@ -2,10 +2,15 @@
 
 import dask.array as da
 import numpy as np
+import pandas as pd
 import pytest
+import scipy.sparse as sp
+from numpy.testing import assert_allclose
 
 from sklearn_advex._perturbation import perturbation_set
 from sklearn_advex._utils._dask_blocks import BlockSum, join_blocks
+from sklearn_advex.linear_model._dask._rows import slices_of
+from sklearn_advex.linear_model._dask._sums import GramSum
 from sklearn_advex.linear_model._dask._training_data import DaskTrainingData
 from tests.dask.conftest import as_array, rows_of
 from tests.linear_model.test_protocols import N_FEATURES, check_data_term, sparse_rows
@@ -41,6 +46,52 @@ def test_an_evaluation_is_one_pass_and_is_remembered():
     reached = part.evaluate(part.point(at.point.variables[kept]))
     objective.evaluate(reached.point.embed(kept, at.point))
     assert data.n_passes == before + 2
+
+
+def test_a_newton_step_is_one_pass():
+    data, objective = term_of("log_loss", 5, fit_intercept=True)
+    at = objective.evaluate(objective.point(np.linspace(-1, 1, N_FEATURES + 1)))
+    before = data.n_passes
+    curvature = at.derivatives.curvature
+    along = objective.term.gram(curvature)
+    assert data.n_passes == before
+    (alone,) = data.blocks.compute(GramSum(objective.term.problem, curvature.point, None))
+    assert_allclose(np.tril(along), np.tril(alone), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("loss", ["log_loss", "softplus_hinge"])
+def test_a_model_without_features_needs_no_pass(loss, fit_intercept):
+    data, objective = term_of(loss, 5, fit_intercept=fit_intercept)
+    point = objective.point(np.append(np.zeros(N_FEATURES), [0.7] * fit_intercept))
+    before = data.n_passes
+    at = objective.evaluate(point)
+    assert data.n_passes == before
+    other = objective.point(point.variables.copy())
+    objective.prefetch([other])
+    assert data.n_passes == before + 1
+    assert_allclose(at.value, objective.evaluate(other).value, rtol=1e-13)
+    assert_allclose(at.subgradient, objective.evaluate(other).subgradient, atol=1e-13)
+
+
+def unaligned(X):
+    copy = np.empty(X.nbytes + 1, dtype=np.uint8)[1:].view(X.dtype).reshape(X.shape)
+    copy[:] = X
+    return copy
+
+
+@pytest.mark.parametrize(
+    "made", [np.asfortranarray, unaligned, np.float32, np.int64, sp.csr_matrix, pd.DataFrame]
+)
+def test_slices_are_the_rows_of_a_block(made):
+    X = np.random.default_rng(0).integers(0, 9, (20_000, 3)).astype(float)
+    found = [
+        (rows, np.array(numbers.todense() if sp.issparse(numbers) else numbers))
+        for rows, numbers in slices_of(made(X), X.dtype)
+    ]
+    assert np.array_equal(np.concatenate([numbers for _, numbers in found]), X)
+    assert all(np.array_equal(X[rows], numbers) for rows, numbers in found)
+    assert all(numbers.dtype == X.dtype for _, numbers in found)
 
 
 def test_points_announced_together_take_one_pass():

@@ -56,8 +56,7 @@ def join_blocks(X, y, sample_weight=None, cv=None):
     sources = [X, *columns.values()]
     delayed = [_delayed_blocks(c) for c in _optimized_together(sources)]
     check_numbers_of_blocks(dict(zip(["X", *columns], map(len, delayed), strict=True)))
-    together = dask.delayed(partial(_together, tuple(columns)), pure=False)
-    return RowBlocks([together(*block) for block in zip(*delayed, strict=True)], sources)
+    return RowBlocks([_together(columns, *block) for block in zip(*delayed, strict=True)], sources)
 
 
 def _optimized_together(collections):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sklearn_advex._utils._dask_blocks import BlockSum
+from sklearn_advex._utils._dask_blocks import BlockSum, add_up
 from sklearn_advex.linear_model._dask._rows import BinaryProblem
 from sklearn_advex.linear_model._objective._design_matrix import ALL
 
@@ -104,12 +104,16 @@ class DerivativeSum(TermSum):
 
     def add(self, parts):
         """Add up the derivatives at each point."""
-        return [sum(of_point[1:], start=of_point[0]) for of_point in zip(*parts, strict=True)]
+        return add_up(parts)
 
 
 def _derivatives(term, variables, heights):
     arguments = term.arguments(term.rows_at(variables), heights)
     losses, pull, _ = term.loss.derivatives(arguments)
+    return _derivatives_from(term, arguments, losses, pull)
+
+
+def _derivatives_from(term, arguments, losses, pull):
     pull *= term.weights
     by_side = np.empty((term.n_rows, 2), order="F")
     np.multiply(pull, term.sides > 0, out=by_side[:, 0])
@@ -119,6 +123,35 @@ def _derivatives(term, variables, heights):
         largest = arguments.max(where=term.weights > 0, initial=-np.inf)
     features = term.design.rmatvec(by_side)
     return Derivatives(term.weights @ losses, features, by_side.sum(axis=0), largest)
+
+
+@dataclass(frozen=True)
+class DerivativeAndGramSum(TermSum):
+    """The `Derivatives` at a point, and `DataTerm.gram` with the second derivatives there.
+
+    Attributes
+    ----------
+    point : pair of ndarray
+        Variables and heights.
+    features : ndarray of int or None
+        See `GramSum`.
+    """
+
+    point: tuple
+    features: object
+    label = "gradient_and_hessian"
+
+    def of_term(self, term):
+        """Return both for these rows."""
+        variables, heights = self.point
+        arguments = term.arguments(term.rows_at(variables), heights)
+        losses, pull, curvature = term.loss.derivatives(arguments)
+        gram = term.gram(curvature * term.weights, ALL if self.features is None else self.features)
+        return [_derivatives_from(term, arguments, losses, pull), gram]
+
+    def add(self, parts):
+        """Add both up."""
+        return add_up(parts)
 
 
 @dataclass(frozen=True)

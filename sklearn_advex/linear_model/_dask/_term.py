@@ -7,6 +7,7 @@ import numpy as np
 
 from sklearn_advex.linear_model._dask._sums import (
     ConjugateSum,
+    DerivativeAndGramSum,
     Derivatives,
     DerivativeSum,
     GramColumnSum,
@@ -162,9 +163,11 @@ class DaskTerm(DataTerm):
 
     def gram(self, curvature, features=ALL):
         """Compute the second derivatives by features, intercept and heights."""
-        wanted = self._gram_sum(curvature and curvature.point, features)
-        known = curvature and curvature.rows.grams.get(_key_of(wanted))
-        return np.asfortranarray(self._pass(wanted) if known is None else known)
+        chosen = self._sent(features)
+        gram = curvature and curvature.rows.grams.get(_key(curvature.heights, chosen))
+        if gram is None:
+            gram = self._pass(GramSum(self.problem, curvature and curvature.point, chosen))
+        return np.asfortranarray(gram)
 
     def gram_cost(self, n_columns):
         """Return the price of the `gram` of some features."""
@@ -209,10 +212,6 @@ class DaskTerm(DataTerm):
         (found,) = self.blocks.compute(wanted)
         return found
 
-    def _gram_sum(self, point, features=ALL):
-        chosen = self.features if features is ALL else self._among_all(features)
-        return GramSum(self.problem, point, None if chosen is ALL else chosen)
-
     def _derivatives(self, rows, heights):
         if heights.tobytes() not in rows.known:
             if not rows.variables[: self.n_all_features].any():
@@ -224,11 +223,9 @@ class DaskTerm(DataTerm):
         return rows.known[heights.tobytes()]
 
     def _compute_with_gram(self, rows, heights):
-        point = rows.variables, heights
-        gram_sum = self._gram_sum(point)
-        (derivatives,), gram = self.blocks.compute(DerivativeSum(self.problem, (point,)), gram_sum)
-        rows.known[heights.tobytes()] = derivatives
-        rows.grams[_key_of(gram_sum)] = gram
+        chosen = self._sent(ALL)
+        wanted = DerivativeAndGramSum(self.problem, (rows.variables, heights), chosen)
+        rows.known[heights.tobytes()], rows.grams[_key(heights, chosen)] = self._pass(wanted)
 
     def _without_features(self, variables, heights):
         """Derive the derivatives at a model that predicts the same for all rows."""
@@ -253,6 +250,11 @@ class DaskTerm(DataTerm):
         """Return the positions of features of this term among all."""
         return features if self.features is ALL else self.features[features]
 
+    def _sent(self, features):
+        """Return the positions of features among all as they are sent to blocks, None for all."""
+        chosen = self.features if features is ALL else self._among_all(features)
+        return None if chosen is ALL else chosen
+
     def _embedded(self, variables):
         """Return the variables of all features."""
         if self.features is ALL:
@@ -268,6 +270,5 @@ class DaskTerm(DataTerm):
         return np.concatenate([of_features, numbers[self.n_all_features : self._n_all_variables]])
 
 
-def _key_of(gram_sum):
-    heights, features = gram_sum.point[1], gram_sum.features
+def _key(heights, features):
     return heights.tobytes(), None if features is None else features.tobytes()
