@@ -57,12 +57,13 @@ def seconds_of_a_pass(X, y, n_rows):
     term = objective(X, y, n_rows).term
     gradient, hessian = [], []
     for _ in range(5):
-        rows, heights = term.rows_at(np.zeros(N_FEATURES + 1)), np.zeros(1)
+        rows, heights = term.rows_at(np.full(N_FEATURES + 1, 0.1)), np.zeros(1)
         start = process_time()
-        derivatives = term.derivatives(rows, heights)
+        term.prefetch([rows], [heights])
         gradient.append(process_time() - start)
+        curvature = term.derivatives(rows, heights).curvature
         start = process_time()
-        term.gram(derivatives.curvature)
+        term.gram(curvature)
         hessian.append(process_time() - start)
     return np.median(gradient), np.median(hessian)
 
@@ -117,12 +118,13 @@ def main():
         for n_rows in args.rows:
             seconds, support, counts = fit(*rows_on_disk(path, n_rows))
             path.unlink()
-            passes, hessians = counts.total(), counts["hessian"]
+            passes = counts.total()
+            hessians = counts["hessian"] + counts["gradient_and_hessian"]
             n_blocks = -(-n_rows // ROWS_PER_BLOCK)
             model = passes * (n_rows * N_FEATURES * of_entry + n_blocks * of_block)
             model += hessians * n_rows * support**2 * of_flop
             print(
-                f"{n_rows:>11,} rows: {passes} passes, {hessians} of them Hessians of {support}"
+                f"{n_rows:>11,} rows: {passes} passes, {hessians} with a Hessian of {support}"
                 f" features; {seconds:.2f} s, by the model {model:.2f} s",
                 flush=True,
             )

@@ -8,8 +8,8 @@ from scipy.sparse import issparse
 from sklearn_advex._utils._dask_blocks import column_of
 from sklearn_advex.linear_model._objective._design_matrix import as_design_matrix
 
-# Numbers of a dense block that terms are made of at a time, within bounds of their rows: larger
-# slices leave the cache of a core, smaller ones cost calls.
+# Numbers of a block that are converted at a time, within bounds of their rows: more leave the cache
+# of a core, fewer cost calls.
 _SLICE_SIZE, _FEWEST_ROWS, _MOST_ROWS = 2**18, 1024, 8192
 
 
@@ -34,10 +34,10 @@ def matrix_of(X, dtype):
 
 
 def slices_of(X, dtype):
-    """Go through the rows of a block as numbers, some thousand at a time if they are dense.
+    """Go through the rows of a block as numbers, some thousand at a time if they are converted.
 
     Workers of a cluster return memory to the system at once, and to get it again takes longer than
-    to compute with it. So what has to be converted goes through one buffer.
+    to compute with it. So what is converted goes through one buffer.
 
     Parameters
     ----------
@@ -50,21 +50,18 @@ def slices_of(X, dtype):
     numbers : {ndarray, CSR matrix} of shape (n_rows_of_slice, n_features)
         Valid until the next are asked for.
     """
-    if not isinstance(X, np.ndarray):
-        X = matrix_of(X, dtype)
-    if issparse(X):
-        yield slice(None), X
+    if X.shape[0] == 0:
+        return
+    if not isinstance(X, np.ndarray) or (X.dtype == dtype and X.flags.aligned):
+        yield slice(None), matrix_of(X, dtype)
         return
     n_rows, n_features = X.shape
     step = min(max(_SLICE_SIZE // n_features, _FEWEST_ROWS), _MOST_ROWS)
-    as_it_is = X.dtype == dtype and X.flags.aligned
-    buffer = None if as_it_is else np.empty((min(step, n_rows), n_features), dtype)
+    buffer = np.empty((min(step, n_rows), n_features), dtype)
     for start in range(0, n_rows, step):
         rows = slice(start, min(start + step, n_rows))
-        numbers = X[rows]
-        if not as_it_is:
-            np.copyto(buffer[: numbers.shape[0]], numbers, casting="unsafe")
-            numbers = buffer[: numbers.shape[0]]
+        numbers = buffer[: rows.stop - rows.start]
+        np.copyto(numbers, X[rows], casting="unsafe")
         yield rows, numbers
 
 

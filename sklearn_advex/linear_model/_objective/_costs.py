@@ -32,7 +32,7 @@ BLOCK_ROWS = 1024
 CHEAP_HESSIAN = 2**18
 # The same, for each entry of rows that are read anew, of a Hessian that is computed in passing: a
 # larger value reads the rows less often, and computes more Hessians that nobody asks for.
-HESSIAN_IN_PASSING = 64
+HESSIAN_IN_PASSING = 50
 # Columns out of use are left out of a Hessian if those in use are at most this share: a larger
 # value picks columns more often.
 USED_SHARE = 0.9
