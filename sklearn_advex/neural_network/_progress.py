@@ -6,6 +6,8 @@ from skorch.callbacks import Callback
 from tqdm import tqdm
 
 _ACCURACIES = {kind: f"train_{kind}_accuracy" for kind in ("clean", "adversarial", "certified")}
+# It leaves out what tqdm shows by default, so that the accuracies fit into 80 columns.
+_BAR = "{desc}{percentage:.0f}%|{bar}| [{elapsed}<{remaining}{postfix}]"
 
 
 class TrainingProgress(Callback):
@@ -34,7 +36,7 @@ class TrainingProgress(Callback):
         if self.bar_ is None:
             n_epochs = net.last_epoch - epoch + 1
             tqdm.write(f"Training on {net.device} in {net.precision}.", file=sys.stderr)
-            self.bar_ = tqdm(total=n_epochs * net.steps_per_epoch, unit="batch")
+            self.bar_ = tqdm(total=n_epochs * net.steps_per_epoch, bar_format=_BAR)
         self.bar_.set_description(f"epoch {epoch}/{net.last_epoch}")
 
     def on_batch_end(self, net, training=False, **kwargs):

@@ -58,7 +58,7 @@ def test_the_default_client_computes(threads):
     assert_fits_like_memory()
     assert threads.cluster.scheduler.transition_counter > before
     names = {dask.utils.key_split(key) for key in threads.cluster.scheduler.task_prefixes}
-    assert {"gradient", "hessian", "validate"} <= names
+    assert {"gradient_and_hessian", "hessian", "validate"} <= names
 
 
 def test_processes_fit_like_memory_and_predict(client):

@@ -1,6 +1,5 @@
 """Drawing without a screen, and models to draw."""
 
-import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,9 +15,10 @@ from sklearn_advex.model_selection import gini_scorer, most_concise
 @pytest.fixture(autouse=True)
 def pyplot():
     """pyplot on a backend that needs no screen; all figures are closed afterwards."""
-    matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
+    plt.close("all")  # before it, for figures that doctests of another folder left
+    plt.switch_backend("Agg")
     yield plt
     plt.close("all")
 
