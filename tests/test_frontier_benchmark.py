@@ -114,6 +114,7 @@ def test_a_curve_has_one_point_for_each_number_of_features(models):
     )
 
 
+@pytest.mark.filterwarnings("ignore:invalid escape sequence")  # in abess, where it is compiled
 @pytest.mark.parametrize("family", [name for name in available() if name != "skglm, MCP"])
 def test_families_yield_linear_models_from_sparse_ones_on(breast_cancer, family):
     X, y = breast_cancer

@@ -72,7 +72,8 @@ def input_gradient_network(module, X):
     network = arrange(module)
     if network is module:
         return module
-    return network if Trial(module, X[:N_TRIED]).agrees(network) else module
+    trial = Trial(module, X[:N_TRIED])
+    return network if trial.agrees(network, has_own_gradient=True) else module
 
 
 def _rectified_last(layers):

@@ -15,9 +15,10 @@ class Trial:
     """What a network computes for some rows as it is, to hold a faster form of it against.
 
     Modules of users do what nobody foresees: they look at the memory format of a tensor, mix data
-    types, or are no longer what their class says. So no acceleration is taken for granted. It has
-    to run forward and backward on some of the user's rows, and to return what the network returns;
-    where it does not, the network is used as it is.
+    types, or are no longer what their class says. Processors do too: for some shapes, oneDNN's
+    convolutions in bfloat16 are wrong on those with AMX. So no acceleration is taken for granted.
+    It has to run forward and backward on some of the user's rows, and to return what the network
+    returns; where it does not, the network is used as it is.
 
     Parameters
     ----------
@@ -28,9 +29,9 @@ class Trial:
 
     def __init__(self, network, X):
         self.X = X
-        self.expected = _outputs(network, X)
+        self.expected = _passes(network, X)
 
-    def agrees(self, network, tolerance=ROUNDING):
+    def agrees(self, network, tolerance=ROUNDING, *, has_own_gradient=False):
         """Whether another form of the network runs and returns the same.
 
         Parameters
@@ -38,30 +39,44 @@ class Trial:
         network : callable
         tolerance : float, default=1e-3
             Largest deviation, relative to the largest output.
+        has_own_gradient : bool, default=False
+            Whether the gradient with respect to X is not the one that torch derives, so that its
+            deviation, relative to its length, must not be larger either. That of torch is not
+            compared: it jumps where the inputs of a max-pool are equal but for rounding.
 
         Returns
         -------
         bool
             False too where the network itself does not run.
         """
-        outputs = _outputs(network, self.X)
-        if self.expected is None or outputs is None or outputs.shape != self.expected.shape:
+        found = _passes(network, self.X)
+        if self.expected is None or found is None:
             return False
-        largest = self.expected.abs().amax()
-        return bool((outputs - self.expected).abs().amax() <= tolerance * largest)
+        (expected, slope), (outputs, own_slope) = self.expected, found
+        if outputs.shape != expected.shape:
+            return False
+        agrees = (outputs - expected).abs().amax() <= tolerance * expected.abs().amax()
+        if has_own_gradient:
+            agrees &= (own_slope - slope).norm() <= tolerance * slope.norm()
+        return bool(agrees)
 
 
-def _outputs(network, X):
-    """Outputs after a pass forward and backward, or None where there is an error."""
+def _passes(network, X):
+    """Outputs and the gradient of a mix of them, or None where there is an error."""
     try:
         with torch.enable_grad():
             probe = X.detach().clone().requires_grad_()
             outputs = network(probe.clone()).float()
+            slope = torch.zeros_like(probe)
             if outputs.requires_grad:
-                torch.autograd.grad(outputs.sum(), _leaves(outputs.grad_fn))
+                mix = torch.arange(outputs.numel(), device=X.device).cos().reshape(outputs.shape)
+                leaves = _leaves(outputs.grad_fn)
+                gradients = torch.autograd.grad((outputs * mix).sum(), leaves)
+                pairs = zip(leaves, gradients, strict=True)
+                slope = sum((gradient for leaf, gradient in pairs if leaf is probe), slope)
     except Exception:  # whatever it is: the other form is the one to use
         return None
-    return outputs.detach()
+    return outputs.detach(), slope.float()
 
 
 def _leaves(node):

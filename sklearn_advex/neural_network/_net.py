@@ -492,7 +492,8 @@ class AdversarialNet(NeuralNetClassifier):
         """
         arranged = partial(self.logits, network=arrange(self.module_, self.autocast_dtype))
         tolerance = ROUNDING if self.autocast_dtype is None else BFLOAT16_ROUNDING
-        self.is_arranged = Trial(self.logits, inputs).agrees(arranged, tolerance)
+        trial = Trial(self.logits, inputs)
+        self.is_arranged = trial.agrees(arranged, tolerance, has_own_gradient=True)
 
     def frozen_logits(self):
         """From inputs to logits, faster in gradients with respect to inputs.

@@ -18,6 +18,7 @@ from torch.nn.utils import prune
 import sklearn_advex
 from sklearn_advex import AdversarialCNNClassifier, AdversarialNetClassifier, explain
 from sklearn_advex._networks import _trial
+from sklearn_advex._networks._pixel_convolution import PixelConvolution
 from sklearn_advex.neural_network import _device
 
 
@@ -38,7 +39,7 @@ def as_it_is(monkeypatch):
     """Refuse all that is faster than the module as it is."""
 
     def refuse():
-        monkeypatch.setattr(_trial.Trial, "agrees", lambda *args: False)
+        monkeypatch.setattr(_trial.Trial, "agrees", lambda *args, **options: False)
 
     return refuse
 
@@ -113,6 +114,40 @@ def test_the_trial_accepts_what_is_the_same(digits):
     assert model.module_[0].weight.is_contiguous(memory_format=torch.channels_last)
     viewed = AdversarialCNNClassifier(Viewed, **OPTIONS).fit(*digits)
     assert all(weight.is_contiguous() for weight in viewed.module_.parameters())
+
+
+@pytest.mark.parametrize("n_filters", [4, 8, 12])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_an_attack_in_training_finds_errors(n_filters, precision, digits):
+    """On processors with AMX a convolution of 8 or 12 channels with a kernel of 8 is wrong."""
+
+    def make():
+        features = nn.Conv2d(1, n_filters, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()
+        return nn.Sequential(*features, nn.Linear(144 * n_filters, 10))
+
+    X, y = digits
+    X = X.repeat(3, axis=2).repeat(3, axis=3)
+    options = OPTIONS | {"max_epochs": 3, "precision": precision}
+    last = AdversarialCNNClassifier(make, **options).fit(X, y).history_[-1]
+    assert last["train_adversarial_accuracy"] < last["train_clean_accuracy"] - 0.1
+
+
+def test_a_wrong_gradient_is_found_where_outputs_are_right(digits, as_it_is, monkeypatch):
+    def upside_down(convolution, gradient, size):
+        return -gradient.new_ones(len(gradient), 1, *size)
+
+    monkeypatch.setattr(PixelConvolution, "input_gradient", upside_down)
+    options = OPTIONS | {"precision": "float32"}
+    ours = AdversarialCNNClassifier(plain, **options).fit(*digits)
+    attributed = ours.explain(digits[0][:5], method="saliency")
+    as_it_is()
+    theirs = AdversarialCNNClassifier(plain, **options).fit(*digits)
+    assert not ours.net_.is_arranged
+    for mine, other in zip(ours.module_.parameters(), theirs.module_.parameters(), strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-3, atol=1e-4)
+    np.testing.assert_array_equal(ours.perturb(*digits), theirs.perturb(*digits))
+    expected = theirs.explain(digits[0][:5], method="saliency")
+    np.testing.assert_allclose(attributed, expected, rtol=1e-3, atol=1e-6)
 
 
 def perceptron():
