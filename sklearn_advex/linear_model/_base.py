@@ -130,25 +130,19 @@ class BaseAdversarialLinearClassifier(
         ValueError
             If the data or a parameter is not valid; the message names it.
         """
-        data = self._validate(X, y, sample_weight)
+        is_warm = self.warm_start and hasattr(self, "coef_")
+        data = self._validate(X, y, sample_weight, wants_start=not is_warm)
         groups = resolve_groups(
             self.groups, self.n_features_in_, getattr(self, "feature_names_in_", None)
         )
         if self._is_limited(groups):
             data = data.in_column_order()  # subsets pick columns time and again
-        self.epsilon_ = self._resolve_epsilon(self.epsilon)
-        objectives = data.objectives(
-            self.loss,
-            perturbation_set(self.norm, self.epsilon_),
-            alpha=self.alpha,
-            l1_ratio=self.l1_ratio,
-            fit_intercept=self.fit_intercept,
-        )
+        objectives = data.objectives(**self._problem())
         task = fit_task(self, X, y, sample_weight, len(objectives))
         # Threads of Dask take a block each; those of the linear algebra would come on top.
         n_jobs = 1 if data.is_streamed else self.n_jobs
         with task, blas_threads(n_jobs, len(objectives)):
-            fits = self._solve(objectives, groups, task)
+            fits = self._solve(objectives, data.start, groups, task)
             warn_about(self, fits, data)
             self._store(fits, data)
         return self
@@ -355,10 +349,11 @@ class BaseAdversarialLinearClassifier(
         linear, unit = self._scores_and_adversary(X, 1.0, categories, max_flips)
         return linear.certified_radii(unit)
 
-    def _validate(self, X, y, sample_weight, cv=None):
+    def _validate(self, X, y, sample_weight, cv=None, *, wants_start=False):
         """Validate the training data, and store what does not depend on the model.
 
-        `cv` is a Dask collection with the number of the fold of each row, or None.
+        `cv` is a Dask collection with the number of the fold of each row, or None. Where rows are
+        not in memory, a start may be wanted beside.
 
         Returns
         -------
@@ -367,7 +362,8 @@ class BaseAdversarialLinearClassifier(
         if is_dask(X):
             check_dask_support(self)
             validate_data(self, empty_rows(X), skip_check_array=True)
-            data = dask_training_data(X, y, sample_weight, self.class_weight, cv)
+            options = {"cv": cv, "problem": self._problem() if wants_start else None}
+            data = dask_training_data(X, y, sample_weight, self.class_weight, **options)
         else:
             refuse_mixed(X, y=y, sample_weight=sample_weight, cv=cv)
             refuse_dates(X)
@@ -378,6 +374,17 @@ class BaseAdversarialLinearClassifier(
         self.feature_means_ = data.feature_means()
         return data
 
+    def _problem(self):
+        """Store `epsilon_`, and return the arguments of `TrainingData.objectives`."""
+        self.epsilon_ = self._resolve_epsilon(self.epsilon)
+        return {
+            "loss": self.loss,
+            "perturbation": perturbation_set(self.norm, self.epsilon_),
+            "alpha": self.alpha,
+            "l1_ratio": self.l1_ratio,
+            "fit_intercept": self.fit_intercept,
+        }
+
     def _resolve_epsilon(self, epsilon):
         names = getattr(self, "feature_names_in_", None)
         return resolve_epsilon(epsilon, self.n_features_in_, names)
@@ -386,20 +393,22 @@ class BaseAdversarialLinearClassifier(
         n_groups = self.n_features_in_ if groups is None else groups.max() + 1
         return self.max_features is not None and self.max_features < n_groups
 
-    def _starts(self, objectives):
+    def _starts(self, objectives, variables):
+        """Return where each problem starts: the variables known, unless none at all are better."""
         shape = (len(objectives), self.n_features_in_)
         starts = [objective.intercept_only() for objective in objectives]
-        if not self.warm_start or getattr(self, "coef_", np.empty(0)).shape != shape:
+        if self.warm_start and getattr(self, "coef_", np.empty(0)).shape == shape:
+            variables = self.coef_.astype(np.float64)
+            if self.fit_intercept:
+                variables = np.column_stack([variables, self.intercept_])
+        if variables is None:
             return starts
-        variables = self.coef_.astype(np.float64)
-        if self.fit_intercept:
-            variables = np.column_stack([variables, self.intercept_])
         return [
-            min(objective.point(warm), start, key=objective.value)
-            for objective, warm, start in zip(objectives, variables, starts, strict=True)
+            min(objective.point(known), start, key=objective.value)
+            for objective, known, start in zip(objectives, variables, starts, strict=True)
         ]
 
-    def _solve(self, objectives, groups, task):
+    def _solve(self, objectives, start, groups, task):
         solver = make_solver(
             self.solver,
             objectives[0],
@@ -412,7 +421,7 @@ class BaseAdversarialLinearClassifier(
             problems = [(objective, self.max_features, groups) for objective in objectives]
             solve = _solve_limited
         else:
-            problems = list(zip(objectives, self._starts(objectives), strict=True))
+            problems = list(zip(objectives, self._starts(objectives, start), strict=True))
             solve = _solve_problem
         if len(problems) == 1:  # setting up threads takes as long as a small fit
             return [solve(solver, tasks[0], *problems[0])]

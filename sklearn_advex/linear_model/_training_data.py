@@ -43,6 +43,7 @@ class TrainingData:
     """
 
     is_streamed = False
+    start = None
 
     design: DesignMatrix
     labels: np.ndarray
@@ -276,12 +277,12 @@ def training_data(X, y, sample_weight=None, class_weight=None):
     return TrainingData.from_arrays(as_floats(X), y, sample_weight, class_weight)
 
 
-def dask_training_data(X, y, sample_weight=None, class_weight=None, cv=None):
+def dask_training_data(X, y, sample_weight=None, class_weight=None, **options):
     """Validate training data in Dask collections.
 
     Parameters
     ----------
-    X, y, sample_weight, class_weight, cv
+    X, y, sample_weight, class_weight, **options
         As for `DaskTrainingData.from_collections`.
 
     Returns
@@ -291,7 +292,7 @@ def dask_training_data(X, y, sample_weight=None, class_weight=None, cv=None):
     # It imports dask, which only those have who bring a collection.
     from sklearn_advex.linear_model._dask._training_data import DaskTrainingData
 
-    return DaskTrainingData.from_collections(X, y, sample_weight, class_weight, cv)
+    return DaskTrainingData.from_collections(X, y, sample_weight, class_weight, **options)
 
 
 def class_mean_gaps(sums, shares, n_samples):

@@ -112,9 +112,9 @@ def test_a_client_that_is_closed_ends_the_fit(cluster, tmp_path, close, in_pass)
 
 def test_a_client_that_is_closed_between_passes_is_not_replaced_by_threads(cluster):
     class ClosesAfterOnePass(AdversarialLogisticRegression):
-        def _resolve_epsilon(self, epsilon):
+        def _solve(self, *problem):
             client.close()
-            return super()._resolve_epsilon(epsilon)
+            return super()._solve(*problem)
 
     with Client(cluster) as client:
         model = ClosesAfterOnePass()
@@ -124,9 +124,9 @@ def test_a_client_that_is_closed_between_passes_is_not_replaced_by_threads(clust
 
 def test_a_fit_stays_with_the_client_that_it_began_with(cluster):
     class OpensAnother(AdversarialLogisticRegression):
-        def _resolve_epsilon(self, epsilon):
+        def _solve(self, *problem):
             others.append(Client(other))
-            return super()._resolve_epsilon(epsilon)
+            return super()._solve(*problem)
 
     others = []
     with LocalCluster(n_workers=1, processes=False, **QUIET) as other, Client(cluster):

@@ -62,8 +62,14 @@ def join_blocks(X, y, sample_weight=None, cv=None):
 def _optimized_together(collections):
     """Let arrays share what they read; Dask mistakes frames among arrays for one of these."""
     if any(is_dask_frame(c) for c in collections):
-        return [dask.optimize(c)[0] for c in collections]
+        return [_optimized(c) for c in collections]
     return dask.optimize(*collections)
+
+
+def _optimized(collection):
+    if is_dask_frame(collection):  # dask.optimize would take columns back in that were left out
+        return collection.optimize()
+    return dask.optimize(collection)[0]
 
 
 def _delayed_blocks(collection):
@@ -140,7 +146,7 @@ class BlockLengths:
     def _count(self):
         if not is_dask_frame(self.X) and not np.isnan(self.X.chunks[0]).any():
             return self.X.chunks[0]
-        blocks = _delayed_blocks(dask.optimize(self.X)[0])
+        blocks = _delayed_blocks(_optimized(self.X))
         return dask.compute(*(dask.delayed(_n_rows)(block) for block in blocks))
 
 

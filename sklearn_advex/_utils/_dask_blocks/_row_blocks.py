@@ -1,13 +1,15 @@
 """Blocks of rows, and passes over them that compute sums."""
 
 from abc import ABC, abstractmethod
-from concurrent.futures import CancelledError
 from threading import Lock
 from typing import NamedTuple
 from uuid import uuid4
 
-import dask
+import dask.threaded
 from dask.base import get_scheduler
+from dask.delayed import Delayed
+from dask.highlevelgraph import HighLevelGraph
+from dask.task_spec import DataNode, List, Task, TaskRef
 
 # Results of blocks that are added up by one task: fewer make a deeper tree, more wait for more.
 _FAN_IN = 16
@@ -78,27 +80,31 @@ class RowBlocks:
 
     Every pass is one graph and one call of the scheduler: that of the client of `distributed` that
     is the default when the blocks are joined, else threads. Sums are taken in the order of the
-    blocks, so that two runs give the same bits.
+    blocks, so that two runs give the same bits. The part of the graph that makes the blocks is the
+    same in every pass, and made once: collections would make and optimize theirs anew.
 
     Parameters
     ----------
-    blocks : list of Delayed
-        Each a tuple of X and of y, weights and folds or None, known by one graph.
+    blocks : list of Delayed or of tuple of Delayed or None
+        Each a tuple of X, y, weights and folds, or a tuple of the four.
     sources : list of dask collection
         What they come from. A cluster forgets results that nobody holds, and graphs do not hold
         them.
 
     Attributes
     ----------
+    n_blocks : int
     n_passes : int
         Passes over the data so far.
     """
 
     def __init__(self, blocks, sources):
-        self.blocks = blocks
+        self.n_blocks = len(blocks)
         self.sources = sources
         self.client = _default_client()
         self.n_passes = 0
+        self._rows = [_reference(block) for block in blocks]
+        self._graph = _graph_of(blocks)
         self._counting = Lock()
 
     def compute(self, *sums):
@@ -121,27 +127,31 @@ class RowBlocks:
         with self._counting:
             self.n_passes += 1
         token, label = uuid4().hex, sums[0].label
-        name = f"{label}-{token}"
-        shared = dask.delayed(sums, name=f"parameters_of_{label}-{token}", traverse=False)
-        of_block, join = dask.delayed(_of_block, pure=False), dask.delayed(_join, pure=False)
+        parameters = DataNode(f"parameters_of_{label}-{token}", sums)
         parts = [
-            of_block(shared, block, i, dask_key_name=f"{name}-{i}")
-            for i, block in enumerate(self.blocks)
+            Task(f"{label}-{token}-{number}", _of_block, parameters.ref(), rows, number)
+            for number, rows in enumerate(self._rows)
         ]
-        depth = 0
+        tasks, depth = [parameters, *parts], 0
         while len(parts) > 1 or depth == 0:
             groups = [parts[i : i + _FAN_IN] for i in range(0, len(parts), _FAN_IN)]
             parts = [
-                join(shared, group, dask_key_name=f"join_{name}-{depth}-{i}")
+                Task(
+                    f"join_{label}-{token}-{depth}-{i}",
+                    _join,
+                    parameters.ref(),
+                    List(*(part.ref() for part in group)),
+                )
                 for i, group in enumerate(groups)
             ]
+            tasks += parts
             depth += 1
-        return self._result(parts[0])
+        return self._result(self._graph | {task.key: task for task in tasks}, parts[0].key)
 
-    def _result(self, task):
+    def _result(self, graph, key):
         """Compute a task, always where the first was: Dask would go on here without its client."""
         if self.client is None:
-            return dask.compute(task)[0]
+            return (get_scheduler() or dask.threaded.get)(graph, key)
         cancelled = RuntimeError(
             "The Dask client was closed, or lost its cluster, before all passes over the rows were"
             " done: keep both open until the computation has returned."
@@ -149,11 +159,30 @@ class RowBlocks:
         if self.client.status == "closed":
             raise cancelled
         try:
-            return dask.compute(task, scheduler=self.client)[0]
-        except CancelledError as error:
+            return self.client.get(graph, key)
+        except Exception as error:
             if self.client.status == "running":
                 raise
             raise cancelled from error
+
+
+def _reference(block):
+    """Return a block as an argument of tasks."""
+    if isinstance(block, Delayed):
+        return TaskRef(block.key)
+    return List(*(None if part is None else TaskRef(part.key) for part in block))
+
+
+def _graph_of(blocks):
+    """Return the tasks that make blocks, by their keys."""
+    parts = [
+        part
+        for block in blocks
+        for part in ([block] if isinstance(block, Delayed) else block)
+        if part is not None
+    ]
+    graphs = {id(part.dask): part.dask for part in parts}.values()
+    return dict(HighLevelGraph.merge(*graphs).cull({part.key for part in parts}))
 
 
 def _default_client():

@@ -15,6 +15,7 @@ from sklearn_advex._utils._dask import empty_rows, is_dask, is_dask_frame
 from sklearn_advex._utils._dask_blocks import RowBlocks, join_blocks
 from sklearn_advex.linear_model._dask._fold_scores import FoldScores, mean_of_ratios
 from sklearn_advex.linear_model._dask._folds import split
+from sklearn_advex.linear_model._dask._local_fits import LocalFits, median_model
 from sklearn_advex.linear_model._dask._rows import BinaryProblem, RowReader
 from sklearn_advex.linear_model._dask._summary import ClassSums, InvalidRows, Summarize
 from sklearn_advex.linear_model._dask._term import DaskTerm
@@ -36,6 +37,8 @@ class DaskTrainingData:
     class_weight : dict, "balanced" or None
     weight_of_class : ndarray of shape (n_classes,)
         By which the weight of a row is multiplied, so that all of them sum to 1.
+    start : ndarray of shape (n_problems, n_variables) or None
+        Variables of models that are near those of all rows.
     """
 
     is_streamed = True
@@ -45,10 +48,13 @@ class DaskTrainingData:
     sums: ClassSums
     class_weight: object
     weight_of_class: np.ndarray
+    start: np.ndarray | None = None
 
     @classmethod
-    def from_collections(cls, X, y, sample_weight=None, class_weight=None, cv=None):
-        """Validate rows, labels and weights in one pass.
+    def from_collections(
+        cls, X, y, sample_weight=None, class_weight=None, *, cv=None, problem=None
+    ):
+        """Validate rows, labels and weights in one pass, and look for a start in it.
 
         Parameters
         ----------
@@ -58,6 +64,8 @@ class DaskTrainingData:
         class_weight : dict, "balanced" or None, default=None
         cv : dask array or Series of shape (n_samples,), default=None
             The number of the fold of each row.
+        problem : dict, default=None
+            The arguments of `objectives` that `start` is wanted for.
 
         Returns
         -------
@@ -72,7 +80,10 @@ class DaskTrainingData:
         if is_dask_frame(X):
             names = tuple(map(str, X.columns))
         blocks = join_blocks(X, y, sample_weight, cv)
-        (sums,) = blocks.compute(Summarize(dtype, names))
+        wanted = [Summarize(dtype, names)]
+        if problem is not None:
+            wanted.append(LocalFits(dtype, problem, class_weight, blocks.n_blocks))
+        sums, *models = blocks.compute(*wanted)
         if isinstance(sums, InvalidRows):
             raise ValueError(str(sums)) from sums
         if sums is None:
@@ -81,14 +92,15 @@ class DaskTrainingData:
             raise ValueError("Sample weights must contain at least one non-zero number.")
         check_classes(sums.classes)
         reader = RowReader(dtype, sums.classes, sums.largest_weight)
-        return cls._weighted(blocks, reader, sums, class_weight)
+        start = median_model(models[0], sums.classes) if models else None
+        return cls._weighted(blocks, reader, sums, class_weight, start)
 
     @classmethod
-    def _weighted(cls, blocks, reader, sums, class_weight):
+    def _weighted(cls, blocks, reader, sums, class_weight, start=None):
         of_class = weight_of_totals(class_weight, sums.classes, sums.weights)
         totals = sums.weights * of_class
         check_class_totals(totals, sums.classes)
-        return cls(blocks, reader, sums, class_weight, of_class / totals.sum())
+        return cls(blocks, reader, sums, class_weight, of_class / totals.sum(), start)
 
     @property
     def classes(self):
