@@ -20,6 +20,7 @@ from sklearn_advex import (
 
 EPSILONS = (0.0, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 N_STEPS = 60  # of paths over a penalty
+WEAK_RIDGE = 1e-5  # of models of at most k features; abess and fastSparse have none
 SMALLEST = 1e-3  # penalty of such a path, relative to the one that leaves no feature
 UNPENALIZED = 1e-6  # ridge of refitted models: data may be separable
 MCP_GAMMA = 5.0  # above 4, or the problem of a single coefficient is not convex
@@ -27,7 +28,8 @@ MCP_GAMMA = 5.0  # above 4, or the problem of a single coefficient is not convex
 
 def here(X, y, groups, most, epsilon):
     """Of at most k features or groups."""
-    path = feature_path(X, y, max_features=most, epsilon=epsilon, groups=groups)
+    options = {"epsilon": epsilon, "alpha": WEAK_RIDGE, "groups": groups}
+    path = feature_path(X, y, max_features=most, **options)
     for coefs, intercepts in zip(path.coefs, path.intercepts, strict=True):
         yield {"epsilon": epsilon}, coefs[0], intercepts[0]
 
