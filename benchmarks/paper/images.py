@@ -282,7 +282,7 @@ def draw_training(report, data_set, folder):
     for ax, label in zip(gains, METHODS.values(), strict=True):
         ax.set(title=f"{data_set.name}, {label}", ylabel="dG, gain in the Gini index")
         ax.axhline(0, color="gray", linewidth=0.8)
-    gains[0].legend()
+    figure.legend(*gains[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     attacked = f"accuracy; dashed: under attack of {data_set.epsilon:g}"
     accuracy.set(title=f"{data_set.name}, test images", ylabel=attacked)
     epochs = report.index.unique("epochs")
