@@ -137,12 +137,13 @@ class BaseAdversarialLinearClassifier(
         )
         if self._is_limited(groups):
             data = data.in_column_order()  # subsets pick columns time and again
-        objectives = data.objectives(**self._problem())
+        problem = self._problem()
+        objectives = data.objectives(**problem)
         task = fit_task(self, X, y, sample_weight, len(objectives))
         # Threads of Dask take a block each; those of the linear algebra would come on top.
         n_jobs = 1 if data.is_streamed else self.n_jobs
         with task, blas_threads(n_jobs, len(objectives)):
-            fits = self._solve(objectives, data.start, groups, task)
+            fits = self._solve(objectives, partial(data.start, problem), groups, task)
             warn_about(self, fits, data)
             self._store(fits, data)
         return self
@@ -393,14 +394,16 @@ class BaseAdversarialLinearClassifier(
         n_groups = self.n_features_in_ if groups is None else groups.max() + 1
         return self.max_features is not None and self.max_features < n_groups
 
-    def _starts(self, objectives, variables):
-        """Return where each problem starts: the variables known, unless none at all are better."""
+    def _starts(self, objectives, find_start):
+        """Return where problems start: at known models, unless models of no feature are better."""
         shape = (len(objectives), self.n_features_in_)
         starts = [objective.intercept_only() for objective in objectives]
         if self.warm_start and getattr(self, "coef_", np.empty(0)).shape == shape:
             variables = self.coef_.astype(np.float64)
             if self.fit_intercept:
                 variables = np.column_stack([variables, self.intercept_])
+        else:
+            variables = find_start()
         if variables is None:
             return starts
         return [
@@ -408,7 +411,7 @@ class BaseAdversarialLinearClassifier(
             for objective, known, start in zip(objectives, variables, starts, strict=True)
         ]
 
-    def _solve(self, objectives, start, groups, task):
+    def _solve(self, objectives, find_start, groups, task):
         solver = make_solver(
             self.solver,
             objectives[0],
@@ -421,7 +424,7 @@ class BaseAdversarialLinearClassifier(
             problems = [(objective, self.max_features, groups) for objective in objectives]
             solve = _solve_limited
         else:
-            problems = list(zip(objectives, self._starts(objectives, start), strict=True))
+            problems = list(zip(objectives, self._starts(objectives, find_start), strict=True))
             solve = _solve_problem
         if len(problems) == 1:  # setting up threads takes as long as a small fit
             return [solve(solver, tasks[0], *problems[0])]

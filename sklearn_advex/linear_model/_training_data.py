@@ -16,9 +16,10 @@ from sklearn_advex._utils._class_targets import (
 from sklearn_advex._utils._containers import as_floats
 from sklearn_advex._utils._dask import is_dask, refuse_mixed
 from sklearn_advex.linear_model._fold_scores import score_models
-from sklearn_advex.linear_model._objective import TERMS
+from sklearn_advex.linear_model._objective import TERMS, _costs
 from sklearn_advex.linear_model._objective._design_matrix import DesignMatrix, as_design_matrix
 from sklearn_advex.linear_model._objective._objective import RobustObjective
+from sklearn_advex.linear_model._sample_fit import fit_sample, is_large_enough
 
 #: Dtypes of features that training takes as they are.
 FLOATS = [np.float64, np.float32]
@@ -43,7 +44,6 @@ class TrainingData:
     """
 
     is_streamed = False
-    start = None
 
     design: DesignMatrix
     labels: np.ndarray
@@ -187,7 +187,7 @@ class TrainingData:
 
         Parameters
         ----------
-        rows : ndarray of int or bool
+        rows : ndarray of int or bool, or slice
 
         Returns
         -------
@@ -196,6 +196,32 @@ class TrainingData:
         design, labels = self.design.take(rows), self.labels[rows]
         row_weights = self.row_weights[rows]
         return self._weighted(design, labels, self.classes, row_weights, self.class_weight)
+
+    def start(self, problem):
+        """Find variables near those of the models of all rows.
+
+        Parameters
+        ----------
+        problem : dict
+            The arguments of `objectives`.
+
+        Returns
+        -------
+        ndarray of shape (n_problems, n_variables) or None
+            None for so few rows that it would not pay.
+        """
+        n_rows, n_features = self.design.shape
+        n_sampled = n_rows // _costs.ROWS_PER_SAMPLED
+        if n_rows < _costs.MIN_ROWS_TO_SAMPLE or not is_large_enough(n_sampled, n_features):
+            return None
+        rows = slice(None, None, _costs.ROWS_PER_SAMPLED)
+        if not self.row_weights[rows].any():
+            return None
+        try:
+            sample = self.take(rows)
+        except ValueError:  # not all classes are in it
+            return None
+        return fit_sample(sample, problem)
 
     def in_column_order(self):
         """Return the same data with a dense X in Fortran order, in which columns are fast to pick.

@@ -35,8 +35,8 @@ ESTIMATORS = LOGISTIC_REGRESSIONS | {
 
 @pytest.fixture(autouse=True)
 def small_samples(monkeypatch):
-    """Fits start from models of 50 rows of a block, although the data are small."""
-    monkeypatch.setattr(_local_fits, "_N_ROWS", 50)
+    """Fits start from models of 75 rows of a block, although the data are small."""
+    monkeypatch.setattr(_local_fits, "_N_ROWS", 75)
 
 
 def assert_same_model(model, expected):

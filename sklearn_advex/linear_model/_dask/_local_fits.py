@@ -7,16 +7,11 @@ from scipy.sparse import issparse
 
 from sklearn_advex._utils._dask_blocks import BlockSum, column_of
 from sklearn_advex.linear_model._dask._rows import matrix_of
-from sklearn_advex.linear_model._solvers import make_solver
-from sklearn_advex.linear_model._solvers._base import Status
+from sklearn_advex.linear_model._sample_fit import fit_sample, is_large_enough
 from sklearn_advex.linear_model._training_data import TrainingData
 
 # Blocks that models are fitted to, and rows of each: more make a better start, and take longer.
 _N_BLOCKS, _N_ROWS = 16, 4096
-# Fewer rows per feature make models that are no better than one without features.
-_ROWS_PER_FEATURE = 8
-# Optimality residual of these models: their rows differ from all rows by more than a smaller one.
-_TOL, _MAX_ITER = 1e-4, 20
 
 
 @dataclass(frozen=True)
@@ -48,19 +43,14 @@ class LocalFits(BlockSum):
         n_rows, n_features = block.X.shape
         is_chosen = block.number % -(-self.n_blocks // _N_BLOCKS) == 0
         # Shorter blocks are read in a moment, so that there is nothing to save.
-        if not is_chosen or n_rows <= _N_ROWS or _ROWS_PER_FEATURE * n_features > _N_ROWS:
+        if not is_chosen or n_rows <= _N_ROWS or not is_large_enough(_N_ROWS, n_features):
             return []
         try:
             data = self._data(block, slice(None, None, -(-n_rows // _N_ROWS)))
         except (TypeError, ValueError):  # where all rows are validated, users are told
             return []
-        objectives = data.objectives(**self.problem)
-        solver = make_solver("active-set-newton", objectives[0], tol=_TOL, max_iter=_MAX_ITER)
-        solver = solver.with_tol(_TOL)
-        solutions = [solver.solve(of, of.intercept_only()) for of in objectives]
-        if any(solution.status is not Status.CONVERGED for solution in solutions):
-            return []
-        return [(data.classes, np.stack([solution.point.variables for solution in solutions]))]
+        variables = fit_sample(data, self.problem)
+        return [] if variables is None else [(data.classes, variables)]
 
     def join(self, parts):
         """Put the lists together."""

@@ -37,8 +37,8 @@ class DaskTrainingData:
     class_weight : dict, "balanced" or None
     weight_of_class : ndarray of shape (n_classes,)
         By which the weight of a row is multiplied, so that all of them sum to 1.
-    start : ndarray of shape (n_problems, n_variables) or None
-        Variables of models that are near those of all rows.
+    near : ndarray of shape (n_problems, n_variables) or None
+        Variables near those of the models of all rows.
     """
 
     is_streamed = True
@@ -48,7 +48,7 @@ class DaskTrainingData:
     sums: ClassSums
     class_weight: object
     weight_of_class: np.ndarray
-    start: np.ndarray | None = None
+    near: np.ndarray | None = None
 
     @classmethod
     def from_collections(
@@ -65,7 +65,7 @@ class DaskTrainingData:
         cv : dask array or Series of shape (n_samples,), default=None
             The number of the fold of each row.
         problem : dict, default=None
-            The arguments of `objectives` that `start` is wanted for.
+            The arguments of `objectives` that a start is wanted for.
 
         Returns
         -------
@@ -92,15 +92,15 @@ class DaskTrainingData:
             raise ValueError("Sample weights must contain at least one non-zero number.")
         check_classes(sums.classes)
         reader = RowReader(dtype, sums.classes, sums.largest_weight)
-        start = median_model(models[0], sums.classes) if models else None
-        return cls._weighted(blocks, reader, sums, class_weight, start)
+        near = median_model(models[0], sums.classes) if models else None
+        return cls._weighted(blocks, reader, sums, class_weight, near)
 
     @classmethod
-    def _weighted(cls, blocks, reader, sums, class_weight, start=None):
+    def _weighted(cls, blocks, reader, sums, class_weight, near=None):
         of_class = weight_of_totals(class_weight, sums.classes, sums.weights)
         totals = sums.weights * of_class
         check_class_totals(totals, sums.classes)
-        return cls(blocks, reader, sums, class_weight, of_class / totals.sum(), start)
+        return cls(blocks, reader, sums, class_weight, of_class / totals.sum(), near)
 
     @property
     def classes(self):
@@ -126,6 +126,19 @@ class DaskTrainingData:
     def n_passes(self):
         """Passes over the data so far."""
         return self.blocks.n_passes
+
+    def start(self, problem):
+        """Return the variables of models of samples, found for this problem in the first pass.
+
+        Parameters
+        ----------
+        problem : dict
+
+        Returns
+        -------
+        ndarray of shape (n_problems, n_variables) or None
+        """
+        return self.near
 
     def in_column_order(self):
         """Return the same data: blocks stay as they are.
