@@ -201,7 +201,7 @@ def test_what_travels_does_not_grow_with_the_rows(monkeypatch):
         assert len(sizes) > 5
         return max(sizes)
 
-    assert largest_transfer(30_000) == pytest.approx(largest_transfer(300), abs=100)
+    assert largest_transfer(30_000) <= largest_transfer(300) + 100
 
 
 def test_passes_over_the_data_are_counted():

@@ -73,7 +73,9 @@ def test_a_start_that_is_worse_than_none_is_not_used(monkeypatch):
     np.testing.assert_array_equal(model.coef_, expected.coef_)
 
 
-@pytest.mark.parametrize("reason", ["a rare class", "separable", "many features", "weights", "l2", "hinge"])
+@pytest.mark.parametrize(
+    "reason", ["a rare class", "separable", "many features", "weights", "l2", "hinge"]
+)
 def test_there_is_no_start_where_a_sample_tells_nothing(reason, starts):
     (X, y), weights = rows_of(), None
     model = AdversarialLinearClassifier("log_loss", epsilon=0.05)

@@ -47,6 +47,6 @@ LARGEST_DENSE_CONE = 100
 # A fit to at least this number of rows starts from one to a sample: a smaller number takes samples
 # where they do not pay.
 MIN_ROWS_TO_SAMPLE = 100_000
-# Rows of which one is in a sample: a larger number takes less time for a start that is less near. It
-# is a prime, as rows may come in turn.
+# Rows of which one is in a sample: a larger number takes less time for a start that is less near.
+# It is a prime, as rows may come in turn.
 ROWS_PER_SAMPLED = 17
