@@ -92,9 +92,9 @@ class AdversarialNetClassifier(BaseAdversarialNetClassifier):
         "auto" is a CUDA GPU where there is one, else the CPU.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         What convolutions and matrix products compute with while training. "auto" is "bfloat16"
-        where the device multiplies such numbers in hardware and the module has convolutions; see
-        `precision_`. Losses, weights and their updates are float32 always, and so are predictions,
-        :meth:`perturb` and :meth:`explain`.
+        where the device multiplies such numbers in hardware and the module has convolutions and
+        returns nearly the same with them; see `precision_`. Losses, weights and their updates are
+        float32 always, and so are predictions, :meth:`perturb` and :meth:`explain`.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, which multiply `sample_weight`.
     validation_fraction : float or None, default=None
@@ -341,9 +341,9 @@ class AdversarialCNNClassifier(BaseAdversarialNetClassifier):
         "auto" is a CUDA GPU where there is one, else the CPU.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         What convolutions and matrix products compute with while training. "auto" is "bfloat16"
-        where the device multiplies such numbers in hardware and the module has convolutions; see
-        `precision_`. Losses, weights and their updates are float32 always, and so are predictions,
-        :meth:`perturb` and :meth:`explain`.
+        where the device multiplies such numbers in hardware and the module has convolutions and
+        returns nearly the same with them; see `precision_`. Losses, weights and their updates are
+        float32 always, and so are predictions, :meth:`perturb` and :meth:`explain`.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, which multiply `sample_weight`.
     validation_fraction : float or None, default=None

@@ -1,5 +1,6 @@
 """Where to compute, and with which numbers."""
 
+import warnings
 from contextlib import contextmanager
 from threading import RLock
 
@@ -50,7 +51,7 @@ def resolve_precision(precision, device, module, inputs):
     ----------
     precision : {"auto", "float32", "bfloat16"}
         "auto" is "bfloat16" where the device multiplies such numbers in hardware and the module has
-        convolutions, which is where it pays, and runs under autocast.
+        convolutions, which is where it pays, and returns nearly the same under autocast.
     device : torch.device
     module : torch.nn.Module
         In evaluation mode.
@@ -61,7 +62,19 @@ def resolve_precision(precision, device, module, inputs):
     -------
     str
         "float32" or "bfloat16".
+
+    Warns
+    -----
+    UserWarning
+        If "bfloat16" is asked for, and makes outputs that are not those of float32.
     """
+    if precision == "bfloat16" and not _takes_bfloat16(module, inputs):
+        warnings.warn(
+            "precision='bfloat16' changes what the module returns by more than a tenth of the"
+            " largest output, or fails: some processors compute some convolutions wrongly in bfloat16."
+            " Set precision='auto' or 'float32'.",
+            stacklevel=2,
+        )
     if precision != "auto":
         return precision
     pays = _has_convolutions(module) and _multiplies_bfloat16(device)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.preprocessing import scale
 from torch import nn
@@ -130,6 +131,22 @@ def test_an_attack_in_training_finds_errors(n_filters, precision, digits):
     options = OPTIONS | {"max_epochs": 3, "precision": precision}
     last = AdversarialCNNClassifier(make, **options).fit(X, y).history_[-1]
     assert last["train_adversarial_accuracy"] < last["train_clean_accuracy"] - 0.1
+
+
+def test_bfloat16_that_loses_the_outputs_is_warned_of(digits):
+    class Cancels(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.head = nn.Conv2d(1, 4, 3, padding=1), nn.Linear(256, 10)
+
+        def forward(self, x):
+            return (self.head(self.conv(x).flatten(1)) + 100) - 100
+
+    net = AdversarialCNNClassifier(Cancels, **OPTIONS, precision="bfloat16")
+    with pytest.warns(UserWarning, match="precision='bfloat16' changes what the module returns"):
+        net.fit(*digits)
+    assert net.precision_ == "bfloat16"
+    assert clone(net).set_params(precision="auto").fit(*digits).precision_ == "float32"
 
 
 def test_a_wrong_gradient_is_found_where_outputs_are_right(digits, as_it_is, monkeypatch):
