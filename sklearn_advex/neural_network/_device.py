@@ -71,7 +71,7 @@ def resolve_precision(precision, device, module, inputs):
     if precision == "bfloat16" and not _takes_bfloat16(module, inputs):
         warnings.warn(
             "precision='bfloat16' changes what the module returns by more than a tenth of the"
-            " largest output, or fails: some processors compute some convolutions wrongly in bfloat16."
+            " largest output, or fails: some processors compute some convolutions wrongly so."
             " Set precision='auto' or 'float32'.",
             stacklevel=2,
         )
