@@ -212,7 +212,8 @@ class TrainingData:
         """
         n_rows, n_features = self.design.shape
         n_sampled = n_rows // _costs.ROWS_PER_SAMPLED
-        if n_rows < _costs.MIN_ROWS_TO_SAMPLE or not is_large_enough(n_sampled, n_features):
+        is_enough = is_large_enough(n_sampled, n_features, self.classes.size)
+        if n_rows < _costs.MIN_ROWS_TO_SAMPLE or not is_enough:
             return None
         rows = slice(None, None, _costs.ROWS_PER_SAMPLED)
         if not self.row_weights[rows].any():

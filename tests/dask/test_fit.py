@@ -35,8 +35,8 @@ ESTIMATORS = LOGISTIC_REGRESSIONS | {
 
 @pytest.fixture(autouse=True)
 def small_samples(monkeypatch):
-    """Fits start from models of 75 rows of a block, although the data are small."""
-    monkeypatch.setattr(_local_fits, "_N_ROWS", 75)
+    """Fits start from models of 150 rows of a block, although the data are small."""
+    monkeypatch.setattr(_local_fits, "_N_ROWS", 150)
 
 
 def assert_same_model(model, expected):
@@ -45,8 +45,11 @@ def assert_same_model(model, expected):
     np.testing.assert_array_equal(model.coef_ == 0, expected.coef_ == 0)
     np.testing.assert_array_equal(model.classes_, expected.classes_)
     np.testing.assert_allclose(model.objective_, expected.objective_, rtol=1e-12)
-    if model.alpha > 0:  # else rounding decides whether there is a bound but the trivial one
-        np.testing.assert_allclose(model.dual_gap_, expected.dual_gap_, atol=1e-9)
+    gap = model.dual_gap_
+    if model.alpha > 0:
+        np.testing.assert_allclose(gap, expected.dual_gap_, atol=1e-9)
+    else:  # rounding decides between a tight bound of the objective and the trivial one, 0
+        assert ((gap <= 1e-9) | np.isclose(gap, model.objective_)).all()
     np.testing.assert_allclose(model.feature_means_, expected.feature_means_, atol=1e-12)
     assert (model.kkt_residual_ <= np.maximum(model.tol, 1.01 * expected.kkt_residual_)).all()
     for name in ("coef_", "intercept_", "epsilon_", "classes_", "feature_means_"):
@@ -204,7 +207,8 @@ def test_what_travels_does_not_grow_with_the_rows(monkeypatch):
     assert largest_transfer(30_000) <= largest_transfer(300) + 100
 
 
-def test_passes_over_the_data_are_counted():
+def test_passes_over_the_data_are_counted(monkeypatch):
+    monkeypatch.setattr(_local_fits, "_N_ROWS", 100)  # no start from samples
     X, y, weights = rows_of()
     reads = []
 
@@ -216,7 +220,7 @@ def test_passes_over_the_data_are_counted():
     reads.clear()
     model = AdversarialLogisticRegression().fit(blocks, y, weights)
     assert len(reads) == 3 * model.n_passes_
-    assert model.n_passes_ <= model.n_iter_.max() + 5  # one of them at a start that is not used
+    assert model.n_passes_ <= model.n_iter_.max() + 4
     assert AdversarialLogisticRegression().fit(X, y).n_passes_ == 0
 
 

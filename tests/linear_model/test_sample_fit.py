@@ -20,20 +20,20 @@ ESTIMATORS = LOGISTIC_REGRESSIONS | {
 
 @pytest.fixture
 def starts(monkeypatch):
-    """What samples of an eighth of 800 rows or more give, as it is found."""
+    """What samples of an eighth of 1000 rows or more give, as it is found."""
     found, start = [], TrainingData.start
 
     def spy(data, problem):
         found.append(start(data, problem))
         return found[-1]
 
-    monkeypatch.setattr(_costs, "MIN_ROWS_TO_SAMPLE", 800)
+    monkeypatch.setattr(_costs, "MIN_ROWS_TO_SAMPLE", 1000)
     monkeypatch.setattr(_costs, "ROWS_PER_SAMPLED", 8)
     monkeypatch.setattr(TrainingData, "start", spy)
     return found
 
 
-def rows_of(n_classes=2, n_rows=800):
+def rows_of(n_classes=2, n_rows=1000):
     return make_classification(
         n_rows, 6, n_informative=4, n_classes=n_classes, flip_y=0.2, random_state=0
     )
@@ -47,7 +47,7 @@ def test_the_model_is_the_one_without_a_start(name, n_classes, starts, monkeypat
     weights = np.random.default_rng(0).integers(0, 4, len(y))
     model = clone(ESTIMATORS[name]).fit(X, y, weights)
     assert starts[0].shape == (model.coef_.shape[0], 6 + model.fit_intercept)
-    monkeypatch.setattr(_costs, "MIN_ROWS_TO_SAMPLE", 801)
+    monkeypatch.setattr(_costs, "MIN_ROWS_TO_SAMPLE", 1001)
     expected = clone(model).fit(X, y, weights)
     assert starts[1] is None
     rounding = 1e-6 if name == "float32" else 1e-8
@@ -57,10 +57,10 @@ def test_the_model_is_the_one_without_a_start(name, n_classes, starts, monkeypat
 
 
 def test_it_takes_fewer_steps(starts, monkeypatch):
-    X, y = rows_of(n_rows=8000)
+    X, y = rows_of(n_rows=10000)
     model = AdversarialLogisticRegression(0.05).fit(X, y)
     n_iter = model.n_iter_[0]
-    monkeypatch.setattr(_costs, "MIN_ROWS_TO_SAMPLE", 8001)
+    monkeypatch.setattr(_costs, "MIN_ROWS_TO_SAMPLE", 10001)
     assert n_iter <= model.fit(X, y).n_iter_[0] - 2
 
 
@@ -74,7 +74,8 @@ def test_a_start_that_is_worse_than_none_is_not_used(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "reason", ["a rare class", "separable", "many features", "weights", "l2", "hinge"]
+    "reason",
+    ["a rare class", "separable", "many features", "many classes", "weights", "l2", "hinge"],
 )
 def test_there_is_no_start_where_a_sample_tells_nothing(reason, starts):
     (X, y), weights = rows_of(), None
@@ -87,6 +88,8 @@ def test_there_is_no_start_where_a_sample_tells_nothing(reason, starts):
         model.set_params(epsilon=0.0, alpha=0.0)
     elif reason == "many features":
         X = np.hstack([X, X[:, ::-1] ** 2, X**3])
+    elif reason == "many classes":
+        y = np.arange(len(y)) % 5
     elif reason == "weights":
         weights = (np.arange(len(y)) % 8 > 0).astype(float)
     elif reason == "l2":

@@ -181,8 +181,9 @@ def _graph_of(blocks):
         for part in ([block] if isinstance(block, Delayed) else block)
         if part is not None
     ]
-    graphs = {id(part.dask): part.dask for part in parts}.values()
-    return dict(HighLevelGraph.merge(*graphs).cull({part.key for part in parts}))
+    graphs = [part.dask for part in parts]  # most parts share one
+    unique = {id(graph): graph for graph in graphs}.values()
+    return dict(HighLevelGraph.merge(*unique).cull({part.key for part in parts}))
 
 
 def _default_client():

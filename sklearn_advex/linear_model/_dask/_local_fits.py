@@ -49,6 +49,8 @@ class LocalFits(BlockSum):
             data = self._data(block, slice(None, None, -(-n_rows // _N_ROWS)))
         except (TypeError, ValueError):  # where all rows are validated, users are told
             return []
+        if not is_large_enough(*data.design.shape, data.classes.size):
+            return []
         variables = fit_sample(data, self.problem)
         return [] if variables is None else [(data.classes, variables)]
 
