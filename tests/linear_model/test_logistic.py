@@ -475,7 +475,7 @@ def test_an_unfinished_fit_is_not_called_featureless(cancer):
 def test_gradients_below_tol_are_called_what_they_are(cancer):
     X, y = cancer
     with pytest.warns(UserWarning, match="All gradients are below `tol`: rescale X"):
-        AdversarialLogisticRegression(0, alpha=0).fit(X * 1e-9, y)
+        AdversarialLogisticRegression(0, alpha=0).fit(X * 1e-12, y)
 
 
 def test_labels_of_another_type_are_refused_by_name(cancer):

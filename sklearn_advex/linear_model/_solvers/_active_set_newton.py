@@ -86,17 +86,18 @@ class ActiveSetNewton(Solver):
         """
         report, working_set = Report(self.verbose), None
         at, n_iter, status = objective.evaluate(point), 0, Status.ACCURATE
+        final_accuracy = self.final_tol * self.tol
         while True:
             residual = at.residual
             report(n_iter, residual, at)
             if objective.separates_robustly(at.point):
                 status = Status.SEPARABLE
-            elif residual <= self.tol:
+            elif residual <= (final_accuracy if working_set is None else self.tol):
                 status = Status.CONVERGED
             if status is not Status.ACCURATE:
                 return Solution(at.point, at.value, residual, n_iter, status)
             variables = _choose_variables(at, objective.has_kink)
-            accuracy = self.final_tol * self.tol
+            accuracy = final_accuracy
             if working_set is None or not working_set.contains(variables):
                 working_set = None  # free the copy of its columns before the next is made
                 working_set = WorkingSet(objective, variables, self.max_iter, report)
