@@ -7,7 +7,7 @@ import pytest
 from sklearn.base import clone
 
 from sklearn_advex.linear_model._objective import TERMS
-from sklearn_advex.linear_model._objective._blocked_term import BlockedTerm
+from tests.linear_model.blocked_term import BlockedTerm
 
 
 @pytest.mark.parametrize("n_rows", [1, 7, 1000])

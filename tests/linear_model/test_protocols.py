@@ -7,10 +7,10 @@ from scipy.sparse import csr_array
 from sklearn_advex._losses import LOSSES
 from sklearn_advex._perturbation import PERTURBATION_SETS
 from sklearn_advex.linear_model._objective import TERMS, _costs
-from sklearn_advex.linear_model._objective._blocked_term import BlockedTerm
 from sklearn_advex.linear_model._objective._design_matrix import ALL, as_design_matrix
 from sklearn_advex.linear_model._solvers import SOLVERS, make_solver
 from sklearn_advex.linear_model._solvers._base import Solver, Status
+from tests.linear_model.blocked_term import BlockedTerm
 from tests.linear_model.problems import gaussian, objective_of
 
 N_SAMPLES, N_FEATURES = 150, 9
