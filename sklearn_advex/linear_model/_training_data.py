@@ -19,7 +19,7 @@ from sklearn_advex.linear_model._fold_scores import score_models
 from sklearn_advex.linear_model._objective import TERMS, _costs
 from sklearn_advex.linear_model._objective._design_matrix import DesignMatrix, as_design_matrix
 from sklearn_advex.linear_model._objective._objective import RobustObjective
-from sklearn_advex.linear_model._sample_fit import fit_sample, is_large_enough
+from sklearn_advex.linear_model._sample_fit import fit_sample
 
 #: Dtypes of features that training takes as they are.
 FLOATS = [np.float64, np.float32]
@@ -210,19 +210,9 @@ class TrainingData:
         ndarray of shape (n_problems, n_variables) or None
             None for so few rows that it would not pay.
         """
-        n_rows, n_features = self.design.shape
-        n_sampled = n_rows // _costs.ROWS_PER_SAMPLED
-        is_enough = is_large_enough(n_sampled, n_features, self.classes.size)
-        if n_rows < _costs.MIN_ROWS_TO_SAMPLE or not is_enough:
+        if self.labels.size < _costs.MIN_ROWS_TO_SAMPLE:
             return None
-        rows = slice(None, None, _costs.ROWS_PER_SAMPLED)
-        if not self.row_weights[rows].any():
-            return None
-        try:
-            sample = self.take(rows)
-        except ValueError:  # not all classes are in it
-            return None
-        return fit_sample(sample, problem)
+        return fit_sample(self, problem, _costs.ROWS_PER_SAMPLED)
 
     def in_column_order(self):
         """Return the same data with a dense X in Fortran order, in which columns are fast to pick.
