@@ -55,7 +55,7 @@ class FoldSums(BlockSum):
         sums = {}
         for fold in np.unique(folds):
             rows = np.flatnonzero(folds == fold)
-            by_class = np.zeros((rows.size, n_classes))
+            by_class = np.zeros((rows.size, n_classes), order="F")
             by_class[np.arange(rows.size), labels[rows]] = row_weights[rows]
             counts = np.bincount(labels[rows], minlength=n_classes)
             features = as_design_matrix(X[rows]).rmatvec(by_class).T

@@ -8,9 +8,9 @@ from scipy.sparse import issparse
 from sklearn_advex._utils._dask_blocks import column_of
 from sklearn_advex.linear_model._objective._design_matrix import as_design_matrix
 
-# Numbers of a block that are converted at a time, within bounds of their rows: more leave the cache
+# Numbers of a block that are worked on at a time, within bounds of their rows: more leave the cache
 # of a core, fewer cost calls.
-_SLICE_SIZE, _FEWEST_ROWS, _MOST_ROWS = 2**18, 1024, 8192
+_SLICE_SIZE, _FEWEST_ROWS, _MOST_ROWS = 2**18, 1024, 4096
 
 
 def matrix_of(X, dtype):
@@ -34,10 +34,11 @@ def matrix_of(X, dtype):
 
 
 def slices_of(X, dtype):
-    """Go through the rows of a block as numbers, some thousand at a time if they are converted.
+    """Go through the rows of a block as numbers, some thousand at a time.
 
     Workers of a cluster return memory to the system at once, and to get it again takes longer than
-    to compute with it. So what is converted goes through one buffer.
+    to compute with it. So arrays as long as a block are avoided, and what is converted goes through
+    one buffer. Sparse matrices are taken whole: slices would be copies.
 
     Parameters
     ----------
@@ -50,18 +51,22 @@ def slices_of(X, dtype):
     numbers : {ndarray, CSR matrix} of shape (n_rows_of_slice, n_features)
         Valid until the next are asked for.
     """
-    if X.shape[0] == 0:
-        return
-    if not isinstance(X, np.ndarray) or (X.dtype == dtype and X.flags.aligned):
-        yield slice(None), matrix_of(X, dtype)
-        return
+    if not isinstance(X, np.ndarray):
+        X = matrix_of(X, dtype)
     n_rows, n_features = X.shape
+    if issparse(X):
+        yield slice(None), X
+        return
     step = min(max(_SLICE_SIZE // n_features, _FEWEST_ROWS), _MOST_ROWS)
-    buffer = np.empty((min(step, n_rows), n_features), dtype)
+    buffer = None
+    if X.dtype != dtype or not X.flags.aligned:
+        buffer = np.empty((min(step, n_rows), n_features), dtype)
     for start in range(0, n_rows, step):
         rows = slice(start, min(start + step, n_rows))
-        numbers = buffer[: rows.stop - rows.start]
-        np.copyto(numbers, X[rows], casting="unsafe")
+        numbers = X[rows]
+        if buffer is not None:
+            numbers = buffer[: rows.stop - rows.start]
+            np.copyto(numbers, X[rows], casting="unsafe")
         yield rows, numbers
 
 

@@ -115,7 +115,7 @@ class Summarize(BlockSum):
         X = self._checked_matrix(block)
         classes, labels = _checked_classes(y)
         weights, largest = _checked_weights(block)
-        by_class = np.zeros((y.size, classes.size))
+        by_class = np.zeros((y.size, classes.size), order="F")
         by_class[np.arange(y.size), labels] = weights
         with np.errstate(invalid="ignore", over="ignore"):
             features = as_design_matrix(X).rmatvec(by_class).T

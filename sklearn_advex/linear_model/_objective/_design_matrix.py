@@ -4,6 +4,8 @@ Results are float64 whatever the dtype of X: a float32 matrix is widened a block
 """
 
 from abc import ABC, abstractmethod
+from math import prod
+from threading import local
 
 import numpy as np
 from scipy.linalg.blas import dsyrk
@@ -223,7 +225,7 @@ class DenseMatrix(DesignMatrix):
         blocks = _blocks(self.shape[0], n_columns)
         # NumPy lays out picked columns one after the other, whatever the order of X.
         by_column = self.X.flags.f_contiguous or columns is not ALL
-        buffer = np.empty((blocks[0].stop, n_columns), order="F" if by_column else "C")
+        buffer = _WORKSPACE.array((blocks[0].stop, n_columns), order="F" if by_column else "C")
         root = np.sqrt(weights)
         gram = np.zeros((n_columns, n_columns), order="F")
         for rows in blocks:
@@ -329,6 +331,27 @@ class CSRMatrix(DesignMatrix):
 
     def _of(self, columns):
         return self.X if columns is ALL else self.X[:, columns]
+
+
+class _Workspace(local):
+    """Memory to write into, the same in each call of a thread.
+
+    Where a process returns its memory at once, as workers of Dask do, to get it again takes as long
+    as to fill it.
+    """
+
+    def __init__(self):
+        self._numbers = np.empty(_costs.BLOCK_SIZE)
+
+    def array(self, shape, order):
+        """Return an array of any content."""
+        size = prod(shape)
+        if size > self._numbers.size:
+            return np.empty(shape, order=order)
+        return self._numbers[:size].reshape(shape, order=order)
+
+
+_WORKSPACE = _Workspace()
 
 
 def _blocks(n_samples, n_columns):

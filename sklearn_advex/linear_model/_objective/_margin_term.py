@@ -233,8 +233,8 @@ class MarginTerm(DataTerm):
         return numbers.sum(keepdims=True) if self.n_heights == 1 else self._sums_by_label(numbers)
 
     def _sums_by_label(self, numbers):
-        is_negative = self.sides > 0
-        return np.array([numbers[is_negative].sum(), numbers[~is_negative].sum()])
+        of_negative = numbers * (self.sides > 0)  # sooner than to pick them
+        return np.array([of_negative.sum(), (numbers - of_negative).sum()])
 
     def _raw_predictions(self, variables):
         raw = self.design.matvec(variables[: self.n_features], self.columns)
