@@ -14,6 +14,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_advex import AdversarialLogisticRegression
+from sklearn_advex._utils._dask_blocks import _row_blocks
 from sklearn_advex.model_selection import gini_scorer, most_concise
 from tests.dask.conftest import QUIET, UNCLOSED_SOCKETS, as_array, as_frame, rows_of
 
@@ -61,7 +62,9 @@ def test_the_default_client_computes(threads):
     assert {"gradient_and_hessian", "hessian", "validate"} <= names
 
 
-def test_processes_fit_like_memory_and_predict(client):
+@pytest.mark.parametrize("most_copied", [2**20, 0], ids=["sent with tasks", "sent once"])
+def test_processes_fit_like_memory_and_predict(client, most_copied, monkeypatch):
+    monkeypatch.setattr(_row_blocks, "_MOST_COPIED", most_copied)
     assert_fits_like_memory()
     X, y, weights = rows_of()
     rows, labels, _ = client.persist(as_array(X, y, weights, 4))

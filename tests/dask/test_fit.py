@@ -11,6 +11,7 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.optimize import minimize
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
@@ -35,8 +36,8 @@ ESTIMATORS = LOGISTIC_REGRESSIONS | {
 
 @pytest.fixture(autouse=True)
 def small_samples(monkeypatch):
-    """Fits start from models of 150 rows of a block, although the data are small."""
-    monkeypatch.setattr(_local_fits, "_N_ROWS", 150)
+    """Fits start from models of 450 rows, although the data are small."""
+    monkeypatch.setattr(_local_fits, "_N_ROWS", 450)
 
 
 def assert_same_model(model, expected):
@@ -208,7 +209,7 @@ def test_what_travels_does_not_grow_with_the_rows(monkeypatch):
 
 
 def test_passes_over_the_data_are_counted(monkeypatch):
-    monkeypatch.setattr(_local_fits, "_N_ROWS", 100)  # no start from samples
+    monkeypatch.setattr(_local_fits, "_N_ROWS", 300)  # no start from samples
     X, y, weights = rows_of()
     reads = []
 
@@ -229,7 +230,7 @@ def test_a_start_from_samples_saves_passes(monkeypatch):
     rows = da.from_array(X, chunks=(1000, -1)), da.from_array(y, chunks=1000)
     model = AdversarialLogisticRegression(0.05)
     passes = []
-    for n_rows in (1000, 500):  # blocks that are no longer than a sample have none
+    for n_rows in (4000, 2000):  # blocks that are no longer than a sample have none
         monkeypatch.setattr(_local_fits, "_N_ROWS", n_rows)
         passes.append(model.fit(*rows).n_passes_)
     assert passes[1] <= passes[0] - 2
@@ -239,19 +240,71 @@ def test_a_start_from_samples_saves_passes(monkeypatch):
 def test_a_start_that_is_worse_than_none_is_not_used(loss, monkeypatch):
     X, y, weights = rows_of(3)
     expected = AdversarialLinearClassifier(loss, epsilon=0.1).fit(X, y, weights)
-    far_off = np.full((3, 7), 30.0)
-    monkeypatch.setattr(_training_data, "median_model", lambda models, classes: far_off)
-    model = clone(expected).fit(*as_array(X, y, weights, 3))
-    assert_same_model(model, expected)
-    np.testing.assert_array_equal(model.n_iter_, expected.n_iter_)
+    models = []
+    for near in (None, np.full((3, 7), 30.0)):
+        monkeypatch.setattr(_training_data, "median_model", lambda *args, near=near: near)
+        models.append(clone(expected).fit(*as_array(X, y, weights, 3)))
+        assert_same_model(models[-1], expected)
+    np.testing.assert_array_equal(models[0].n_iter_, models[1].n_iter_)
 
 
-def test_the_start_is_the_median_of_models_of_all_classes():
+def test_the_start_is_the_geometric_median_of_models_of_all_classes():
+    rng = np.random.default_rng(0)
     both, other = np.array(["a", "b"]), np.array(["a", "c"])
-    models = [(both, np.array([row])) for row in ([0.0, 1.0], [0.0, 9.0], [7.0, 2.0])]
-    models.append((other, np.array([[5.0, 5.0]])))
-    np.testing.assert_array_equal(_local_fits.median_model(models, both), [[0.0, 2.0]])
+    centers = np.array([[5.0, 1.0, 0.0, -3.0], [1.0, 1.0, 1.0, 1.0]])
+    near = centers + rng.standard_normal((9, 2, 4))
+    near[4, 0] = 1e6  # the rows of one block are others
+    near[:5, :, 2] = 0.0
+    models = [(both, of_block) for of_block in near]
+    models.append((other, np.full((2, 4), 7.0)))
+    median = _local_fits.median_model(models, both)
+    used = [0, 1, 3]
+    for of_problem, found in zip(near[:, :, used].swapaxes(0, 1), median[:, used], strict=True):
+        middle = np.median(of_problem, axis=0)
+        units = np.median(np.abs(of_problem - middle), axis=0)
+
+        def distance(point, of_problem=of_problem, units=units):
+            return np.linalg.norm((of_problem - point) / units, axis=1).sum()
+
+        np.testing.assert_allclose(found, minimize(distance, middle).x, atol=0.02)
+    np.testing.assert_array_equal(median[:, 2], 0.0)
     assert _local_fits.median_model(models, np.array(["a", "b", "c"])) is None
+    np.testing.assert_array_equal(_local_fits.median_model(models[:1], both), near[0])
+
+
+def test_a_sum_that_models_agree_on_is_that_of_their_median():
+    rng = np.random.default_rng(0)
+    both, coefs = np.array([0, 1]), rng.standard_normal((16, 1, 50))
+    coefs += (3.0 - coefs.sum(axis=2, keepdims=True)) / 50
+    median = _local_fits.median_model([(both, coef) for coef in coefs], both)
+    assert median.sum() == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize("n_features", [20, 60])
+def test_rows_in_memory_come_without_hessians_that_may_not_be_needed(n_features, monkeypatch):
+    monkeypatch.setattr(_local_fits, "_N_ROWS", 2000)
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((4000, n_features))
+    y = (X @ rng.standard_normal(n_features) + rng.logistic(size=4000) > 0).astype(int)
+    blocks, y = da.from_array(X, chunks=(1000, -1)), da.from_array(y, chunks=1000)
+    read = blocks.map_blocks(np.copy, meta=X[:0])
+    model, labels = [], []
+    for rows in (blocks, read):
+        asked = []
+        with dask.config.set(scheduler=lambda graph, key, asked=asked: spy(graph, key, asked)):
+            model.append(AdversarialLogisticRegression(0.0).fit(rows, y))
+        labels.append(asked)
+    assert_same_model(*model)
+    in_memory, anew = labels
+    assert in_memory.count("gradient_and_hessian") == (n_features == 20)
+    assert in_memory.count("gradient") > in_memory.count("hessian")
+    assert ("gradient" in anew) == (n_features == 60)
+
+
+def spy(graph, key, asked):
+    """Compute a pass, and write down what is asked for."""
+    asked.append(key.removeprefix("join_").partition("-")[0])
+    return dask.threaded.get(graph, key)
 
 
 def test_a_support_of_100_takes_at_most_25_passes():

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 from sklearn_advex._perturbation import perturbation_set
 from sklearn_advex._utils._dask_blocks import BlockSum, join_blocks
 from sklearn_advex.linear_model._dask._rows import slices_of
-from sklearn_advex.linear_model._dask._sums import GramSum
+from sklearn_advex.linear_model._dask._sums import ConjugateSum, GramSum
 from sklearn_advex.linear_model._dask._training_data import DaskTrainingData
 from tests.dask.conftest import as_array, rows_of
 from tests.linear_model.test_protocols import N_FEATURES, check_data_term, sparse_rows
@@ -72,6 +72,22 @@ def test_a_model_without_features_needs_no_pass(loss, fit_intercept):
     assert data.n_passes == before + 1
     assert_allclose(at.value, objective.evaluate(other).value, rtol=1e-13)
     assert_allclose(at.subgradient, objective.evaluate(other).subgradient, atol=1e-13)
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("loss", ["log_loss", "softplus_hinge"])
+def test_conjugates_of_derivatives_need_no_pass(loss, fit_intercept):
+    data, objective = term_of(loss, 5, fit_intercept=fit_intercept)
+    point = objective.point(np.linspace(-1, 1, N_FEATURES + fit_intercept))
+    at, term = objective.evaluate(point), objective.term
+    dual = term.dual(point.rows, objective.heights(point))
+    for factor, n_passes in ((1.0, 0), (1.0 - 1e-11, 0), (0.5, 1)):
+        before = data.n_passes
+        found = term.conjugate(dual, factor)
+        assert data.n_passes == before + n_passes
+        wanted = ConjugateSum(term.problem, dual.point, factor * dual.factors)
+        (exact,) = data.blocks.compute(wanted)
+        assert -1e-14 <= found - exact <= 1e-10 * at.derivatives.value
 
 
 def unaligned(X):

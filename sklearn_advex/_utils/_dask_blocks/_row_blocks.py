@@ -5,6 +5,7 @@ from threading import Lock
 from typing import NamedTuple
 from uuid import uuid4
 
+import cloudpickle
 import dask.threaded
 from dask.base import get_scheduler
 from dask.delayed import Delayed
@@ -13,6 +14,9 @@ from dask.task_spec import DataNode, List, Task, TaskRef
 
 # Results of blocks that are added up by one task: fewer make a deeper tree, more wait for more.
 _FAN_IN = 16
+# Bytes of all copies of what is asked for that go with the tasks: a larger number saves more
+# questions of a worker to another, and sends more.
+_MOST_COPIED = 2**20
 
 
 class Block(NamedTuple):
@@ -74,6 +78,10 @@ class BlockSum(ABC):
         part : object
         """
 
+    def __dask_tokenize__(self):
+        """Return what Dask hashes: tasks have keys of their own, whatever is asked for."""
+        return self.label
+
 
 class RowBlocks:
     """The blocks of X and the columns that go with it, and passes over them.
@@ -94,6 +102,8 @@ class RowBlocks:
     Attributes
     ----------
     n_blocks : int
+    are_in_memory : bool
+        Whether blocks are there already, not read or computed in each pass.
     n_passes : int
         Passes over the data so far.
     """
@@ -105,6 +115,7 @@ class RowBlocks:
         self.n_passes = 0
         self._rows = [_reference(block) for block in blocks]
         self._graph = _graph_of(blocks)
+        self.are_in_memory = not any(isinstance(node, Task) for node in self._graph.values())
         self._counting = Lock()
 
     def compute(self, *sums):
@@ -126,20 +137,23 @@ class RowBlocks:
         """
         with self._counting:
             self.n_passes += 1
-        token, label = uuid4().hex, sums[0].label
-        parameters = DataNode(f"parameters_of_{label}-{token}", sums)
+        token, label, wanted = uuid4().hex, sums[0].label, sums
+        tasks, depth = [], 0
+        if self.client is not None and self.n_blocks * _size(sums) > _MOST_COPIED:
+            tasks.append(DataNode(f"parameters_of_{label}-{token}", sums))
+            wanted = tasks[0].ref()
         parts = [
-            Task(f"{label}-{token}-{number}", _of_block, parameters.ref(), rows, number)
+            Task(f"{label}-{token}-{number}", _of_block, wanted, rows, number)
             for number, rows in enumerate(self._rows)
         ]
-        tasks, depth = [parameters, *parts], 0
+        tasks += parts
         while len(parts) > 1 or depth == 0:
             groups = [parts[i : i + _FAN_IN] for i in range(0, len(parts), _FAN_IN)]
             parts = [
                 Task(
                     f"join_{label}-{token}-{depth}-{i}",
                     _join,
-                    parameters.ref(),
+                    wanted,
                     List(*(part.ref() for part in group)),
                 )
                 for i, group in enumerate(groups)
@@ -190,6 +204,11 @@ def _default_client():
     """Return the client of `distributed` that Dask computes with, None for other schedulers."""
     computing = getattr(get_scheduler(), "__self__", None)
     return computing if hasattr(computing, "scheduler_info") else None
+
+
+def _size(sums):
+    """Return the bytes of sums as they are sent."""
+    return len(cloudpickle.dumps(sums))
 
 
 def _of_block(sums, rows, number):

@@ -62,23 +62,29 @@ class Derivatives:
 
     Attributes
     ----------
-    value : float
+    losses : ndarray of shape (2,)
+        Sums of the losses of the rows, those of label -1 first.
     features : ndarray of shape (n_features, 2)
-        Sums of the rows of X by the derivatives of their losses, those of label -1 first.
+        Sums of the rows of X by the derivatives of their losses.
     totals : ndarray of shape (2,)
         Sums of the derivatives of the losses.
     largest_argument : float
         See `DataTerm.largest_argument`.
     """
 
-    value: float
+    losses: np.ndarray
     features: np.ndarray
     totals: np.ndarray
     largest_argument: float
 
+    @property
+    def value(self):
+        """The sum of all losses."""
+        return self.losses.sum()
+
     def __add__(self, other):
         return Derivatives(
-            self.value + other.value,
+            self.losses + other.losses,
             self.features + other.features,
             self.totals + other.totals,
             max(self.largest_argument, other.largest_argument),
@@ -122,7 +128,7 @@ def _derivatives_from(term, arguments, losses, pull):
     if not term.loss.attains_infimum:
         largest = arguments.max(where=term.weights > 0, initial=-np.inf)
     features = term.design.rmatvec(by_side)
-    return Derivatives(term.weights @ losses, features, by_side.sum(axis=0), largest)
+    return Derivatives(term.side_totals(losses), features, by_side.sum(axis=0), largest)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,10 @@ from sklearn_advex.linear_model._objective._data_term import DataTerm, TermDeriv
 from sklearn_advex.linear_model._objective._design_matrix import ALL
 from sklearn_advex.linear_model._objective._margin_term import balancing_factors
 
+# Share of the losses by which conjugates may be too large: a larger one takes fewer passes, and
+# makes dual gaps less tight.
+_LARGEST_SLACK = 1e-10
+
 
 @dataclass(eq=False)
 class ModelRows:
@@ -29,6 +33,8 @@ class ModelRows:
     ----------
     variables : ndarray of shape (n_variables,)
         Of all features, whatever the term is restricted to.
+    is_start : bool
+        Whether steps start here, so that second derivatives will be asked for too.
     known : dict of bytes to Derivatives
         Those computed so far, by heights.
     grams : dict of (bytes, bytes) to ndarray
@@ -36,6 +42,7 @@ class ModelRows:
     """
 
     variables: np.ndarray
+    is_start: bool = False
     known: dict = field(default_factory=dict)
     grams: dict = field(default_factory=dict)
 
@@ -70,9 +77,10 @@ class DaskTerm(DataTerm):
     A pass over all features costs hardly more than one over some, as blocks have to be read anyway.
     So first derivatives are those of all features even if the term is restricted to some, and are
     remembered with the model: a working set that is solved has its derivatives for all variables.
-    A Gram matrix of few features is computed in the same pass, before it is asked for: each step of
-    Newton's method then reads the rows once. A model without features needs no pass, as the sums
-    over each class say what its derivatives are.
+    A Gram matrix of few features is computed in the same pass, before it is asked for, where it
+    will be, and in all passes of rows that are read anew: each step of Newton's method then reads
+    them once. A model without features needs no pass, as the sums over each class say what its
+    derivatives are.
 
     Parameters
     ----------
@@ -103,8 +111,8 @@ class DaskTerm(DataTerm):
 
     @property
     def gram_is_cheap(self):
-        """Whether the matrix takes no longer than to read the rows, so that it comes with them."""
-        return self.n_features**2 <= _costs.HESSIAN_IN_PASSING * self.n_all_features
+        """Whether rows are read anew, which takes longer than the matrix: it comes with them."""
+        return self._is_narrow and not self.blocks.are_in_memory
 
     def restrict(self, features):
         """Return the term of a model that uses only some features."""
@@ -115,7 +123,7 @@ class DaskTerm(DataTerm):
 
     def rows_at(self, variables):
         """Return the rows of a model, not computed yet."""
-        return ModelRows(self._embedded(variables).copy())
+        return ModelRows(self._embedded(variables).copy(), is_start=True)
 
     def along(self, rows, direction):
         """Return the rows on a line as a function of the step length."""
@@ -159,14 +167,25 @@ class DaskTerm(DataTerm):
 
     def conjugate(self, dual, factor=1.0):
         """Compute the weighted sum of the losses' conjugates."""
-        return self._pass(ConjugateSum(self.problem, dual.point, factor * dual.factors))
+        found, factors = self._derivatives(dual.rows, dual.heights), factor * dual.factors
+        if (1.0 - factors) @ found.losses > _LARGEST_SLACK * found.value:
+            return self._pass(ConjugateSum(self.problem, dual.point, factors))
+        # Of a derivative it is their product with the arguments, less the losses; it is convex and
+        # 0 at 0, so that this bounds it from above where factors are below 1.
+        coef, intercept = np.split(dual.rows.variables, [self.n_all_features])
+        scores = coef @ found.features + intercept.sum() * found.totals
+        products = dual.heights * found.totals + np.array([1.0, -1.0]) * scores
+        return factors @ (products - found.losses)
 
     def gram(self, curvature, features=ALL):
         """Compute the second derivatives by features, intercept and heights."""
-        chosen = self._sent(features)
-        gram = curvature and curvature.rows.grams.get(_key(curvature.heights, chosen))
+        gram = curvature and curvature.rows.grams.get(_key(curvature.heights, self._sent(ALL)))
         if gram is None:
-            gram = self._pass(GramSum(self.problem, curvature and curvature.point, chosen))
+            point = curvature and curvature.point
+            gram = self._pass(GramSum(self.problem, point, self._sent(features)))
+        elif features is not ALL:
+            kept = np.append(features, np.arange(self.n_features, len(gram)))
+            gram = gram[np.ix_(kept, kept)]
         return np.asfortranarray(gram)
 
     def gram_cost(self, n_columns):
@@ -205,6 +224,10 @@ class DaskTerm(DataTerm):
         return self._derivatives(rows, heights).largest_argument
 
     @property
+    def _is_narrow(self):
+        return self.n_features**2 <= _costs.HESSIAN_IN_PASSING * self.n_all_features
+
+    @property
     def _n_all_variables(self):
         return self.n_all_features + self.n_intercepts
 
@@ -216,7 +239,7 @@ class DaskTerm(DataTerm):
         if heights.tobytes() not in rows.known:
             if not rows.variables[: self.n_all_features].any():
                 rows.known[heights.tobytes()] = self._without_features(rows.variables, heights)
-            elif self.gram_is_cheap:
+            elif self.gram_is_cheap or (rows.is_start and self._is_narrow):
                 self._compute_with_gram(rows, heights)
             else:
                 self.prefetch([rows], [heights])
@@ -238,7 +261,7 @@ class DaskTerm(DataTerm):
         largest = np.inf
         if not self.loss.attains_infimum:
             largest = arguments.max(where=weights > 0, initial=-np.inf)
-        return Derivatives(weights @ losses, features.T * pull, weights * pull, largest)
+        return Derivatives(weights * losses, features.T * pull, weights * pull, largest)
 
     def _signed(self, features, totals):
         """Put derivatives together from those of the rows of each label."""
