@@ -59,7 +59,7 @@ def test_the_default_client_computes(threads):
     assert_fits_like_memory()
     assert threads.cluster.scheduler.transition_counter > before
     names = {dask.utils.key_split(key) for key in threads.cluster.scheduler.task_prefixes}
-    assert {"gradient_and_hessian", "hessian", "validate"} <= names
+    assert {"gradient_and_hessian", "gradient", "validate"} <= names
 
 
 @pytest.mark.parametrize("most_copied", [2**20, 0], ids=["sent with tasks", "sent once"])

@@ -47,9 +47,13 @@ class BlockSum(ABC):
     ----------
     label : str
         The name of its tasks on Dask's dashboard.
+    has_large_parts : bool
+        Whether the client is to get one part only; else it puts the last few together, which saves
+        workers a round.
     """
 
     label: str
+    has_large_parts = False
 
     @abstractmethod
     def of_block(self, block):
@@ -102,8 +106,6 @@ class RowBlocks:
     Attributes
     ----------
     n_blocks : int
-    are_in_memory : bool
-        Whether blocks are there already, not read or computed in each pass.
     n_passes : int
         Passes over the data so far.
     """
@@ -115,7 +117,6 @@ class RowBlocks:
         self.n_passes = 0
         self._rows = [_reference(block) for block in blocks]
         self._graph = _graph_of(blocks)
-        self.are_in_memory = not any(isinstance(node, Task) for node in self._graph.values())
         self._counting = Lock()
 
     def compute(self, *sums):
@@ -138,7 +139,7 @@ class RowBlocks:
         with self._counting:
             self.n_passes += 1
         token, label, wanted = uuid4().hex, sums[0].label, sums
-        tasks, depth = [], 0
+        tasks = []
         if self.client is not None and self.n_blocks * _size(sums) > _MOST_COPIED:
             tasks.append(DataNode(f"parameters_of_{label}-{token}", sums))
             wanted = tasks[0].ref()
@@ -146,26 +147,27 @@ class RowBlocks:
             Task(f"{label}-{token}-{number}", _of_block, wanted, rows, number)
             for number, rows in enumerate(self._rows)
         ]
-        tasks += parts
-        while len(parts) > 1 or depth == 0:
+        n_last = 1 if any(of.has_large_parts for of in sums) else _FAN_IN
+        tasks, level = [*tasks, *parts], 0
+        while len(parts) > n_last:
             groups = [parts[i : i + _FAN_IN] for i in range(0, len(parts), _FAN_IN)]
             parts = [
                 Task(
-                    f"join_{label}-{token}-{depth}-{i}",
+                    f"join_{label}-{token}-{level}-{i}",
                     _join,
                     wanted,
                     List(*(part.ref() for part in group)),
                 )
                 for i, group in enumerate(groups)
             ]
-            tasks += parts
-            depth += 1
-        return self._result(self._graph | {task.key: task for task in tasks}, parts[0].key)
+            tasks, level = [*tasks, *parts], level + 1
+        graph = self._graph | {task.key: task for task in tasks}
+        return _join(sums, self._results(graph, [part.key for part in parts]))
 
-    def _result(self, graph, key):
-        """Compute a task, always where the first was: Dask would go on here without its client."""
+    def _results(self, graph, keys):
+        """Compute tasks, always where the first were: Dask would go on here without its client."""
         if self.client is None:
-            return (get_scheduler() or dask.threaded.get)(graph, key)
+            return (get_scheduler() or dask.threaded.get)(graph, keys)
         cancelled = RuntimeError(
             "The Dask client was closed, or lost its cluster, before all passes over the rows were"
             " done: keep both open until the computation has returned."
@@ -173,7 +175,7 @@ class RowBlocks:
         if self.client.status == "closed":
             raise cancelled
         try:
-            return self.client.get(graph, key)
+            return self.client.get(graph, keys)
         except Exception as error:
             if self.client.status == "running":
                 raise

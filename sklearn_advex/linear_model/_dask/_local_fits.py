@@ -46,10 +46,8 @@ class LocalFits(BlockSum):
         """Return a list of a pair of classes and variables, empty where there is no model."""
         n_rows, n_features = block.X.shape
         blocks_per_chosen = -(-self.n_blocks // _N_BLOCKS)
-        n_sampled = _N_ROWS // -(-self.n_blocks // blocks_per_chosen)
-        is_chosen = block.number % blocks_per_chosen == 0
-        # Shorter blocks are read in a moment, so that there is nothing to save.
-        if not is_chosen or n_rows <= n_sampled or not is_large_enough(n_sampled, n_features):
+        n_sampled = min(n_rows, _N_ROWS // -(-self.n_blocks // blocks_per_chosen))
+        if block.number % blocks_per_chosen or not is_large_enough(n_sampled, n_features):
             return []
         try:
             data = self._data(block, slice(None, None, -(-n_rows // n_sampled)))

@@ -207,6 +207,7 @@ class GramSum(CurvatureSum):
 
     features: object
     label = "hessian"
+    has_large_parts = True
 
     def weighted(self, term, curvature):
         """Return the Gram matrix of these rows."""
@@ -235,6 +236,7 @@ class GramColumnSum(CurvatureSum):
 
     features: np.ndarray
     label = "hessian_columns"
+    has_large_parts = True
 
     def weighted(self, term, curvature):
         """Return the columns of these rows."""

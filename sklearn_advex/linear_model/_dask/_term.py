@@ -33,8 +33,6 @@ class ModelRows:
     ----------
     variables : ndarray of shape (n_variables,)
         Of all features, whatever the term is restricted to.
-    is_start : bool
-        Whether steps start here, so that second derivatives will be asked for too.
     known : dict of bytes to Derivatives
         Those computed so far, by heights.
     grams : dict of (bytes, bytes) to ndarray
@@ -42,7 +40,6 @@ class ModelRows:
     """
 
     variables: np.ndarray
-    is_start: bool = False
     known: dict = field(default_factory=dict)
     grams: dict = field(default_factory=dict)
 
@@ -77,10 +74,9 @@ class DaskTerm(DataTerm):
     A pass over all features costs hardly more than one over some, as blocks have to be read anyway.
     So first derivatives are those of all features even if the term is restricted to some, and are
     remembered with the model: a working set that is solved has its derivatives for all variables.
-    A Gram matrix of few features is computed in the same pass, before it is asked for, where it
-    will be, and in all passes of rows that are read anew: each step of Newton's method then reads
-    them once. A model without features needs no pass, as the sums over each class say what its
-    derivatives are.
+    A Gram matrix of few features is computed in the same pass, before it is asked for: each step of
+    Newton's method then reads the rows once. A model without features needs no pass, as the sums
+    over each class say what its derivatives are.
 
     Parameters
     ----------
@@ -111,8 +107,8 @@ class DaskTerm(DataTerm):
 
     @property
     def gram_is_cheap(self):
-        """Whether rows are read anew, which takes longer than the matrix: it comes with them."""
-        return self._is_narrow and not self.blocks.are_in_memory
+        """Whether the matrix takes no longer than to read the rows, so that it comes with them."""
+        return self.n_features**2 <= _costs.HESSIAN_IN_PASSING * self.n_all_features
 
     def restrict(self, features):
         """Return the term of a model that uses only some features."""
@@ -123,7 +119,7 @@ class DaskTerm(DataTerm):
 
     def rows_at(self, variables):
         """Return the rows of a model, not computed yet."""
-        return ModelRows(self._embedded(variables).copy(), is_start=True)
+        return ModelRows(self._embedded(variables).copy())
 
     def along(self, rows, direction):
         """Return the rows on a line as a function of the step length."""
@@ -131,7 +127,7 @@ class DaskTerm(DataTerm):
         return lambda length: ModelRows(rows.variables + length * change)
 
     def prefetch(self, rows, heights):
-        """Compute the sums and derivatives at several points in one pass."""
+        """Compute the sums and first derivatives at several points in one pass."""
         pairs = list(zip(rows, heights, strict=True))
         points = tuple((of.variables, at) for of, at in pairs)
         (found,) = self.blocks.compute(DerivativeSum(self.problem, points))
@@ -179,13 +175,10 @@ class DaskTerm(DataTerm):
 
     def gram(self, curvature, features=ALL):
         """Compute the second derivatives by features, intercept and heights."""
-        gram = curvature and curvature.rows.grams.get(_key(curvature.heights, self._sent(ALL)))
+        chosen = self._sent(features)
+        gram = curvature and curvature.rows.grams.get(_key(curvature.heights, chosen))
         if gram is None:
-            point = curvature and curvature.point
-            gram = self._pass(GramSum(self.problem, point, self._sent(features)))
-        elif features is not ALL:
-            kept = np.append(features, np.arange(self.n_features, len(gram)))
-            gram = gram[np.ix_(kept, kept)]
+            gram = self._pass(GramSum(self.problem, curvature and curvature.point, chosen))
         return np.asfortranarray(gram)
 
     def gram_cost(self, n_columns):
@@ -224,10 +217,6 @@ class DaskTerm(DataTerm):
         return self._derivatives(rows, heights).largest_argument
 
     @property
-    def _is_narrow(self):
-        return self.n_features**2 <= _costs.HESSIAN_IN_PASSING * self.n_all_features
-
-    @property
     def _n_all_variables(self):
         return self.n_all_features + self.n_intercepts
 
@@ -239,7 +228,7 @@ class DaskTerm(DataTerm):
         if heights.tobytes() not in rows.known:
             if not rows.variables[: self.n_all_features].any():
                 rows.known[heights.tobytes()] = self._without_features(rows.variables, heights)
-            elif self.gram_is_cheap or (rows.is_start and self._is_narrow):
+            elif self.gram_is_cheap:
                 self._compute_with_gram(rows, heights)
             else:
                 self.prefetch([rows], [heights])

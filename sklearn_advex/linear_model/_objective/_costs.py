@@ -49,4 +49,4 @@ LARGEST_DENSE_CONE = 100
 MIN_ROWS_TO_SAMPLE = 100_000
 # Rows of which one is in a sample: a larger number takes less time for a start that is less near.
 # It is a prime, as rows may come in turn.
-ROWS_PER_SAMPLED = 11
+ROWS_PER_SAMPLED = 7

@@ -151,7 +151,7 @@ class DataTerm(ABC):
         """
 
     def prefetch(self, rows, heights):
-        """Announce the points at which derivatives may be asked for next, to a streamed term.
+        """Announce where first derivatives alone may be asked for next, to a streamed term.
 
         Parameters
         ----------

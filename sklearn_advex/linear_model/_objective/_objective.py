@@ -223,7 +223,7 @@ class RobustObjective:
         return Evaluation(point, of_term.value + self._penalty(point), subgradient, of_term)
 
     def prefetch(self, points):
-        """Announce the points that may be evaluated next.
+        """Announce points that may be evaluated next, and hardly more than that.
 
         Parameters
         ----------

@@ -15,6 +15,10 @@ _FIRST_WORKING_SET = 64
 _WORKING_SET_ACCURACY = 0.3
 # A Hessian is reused after a step that cut the residual to this share: a larger one reuses it more.
 _REUSE_PROGRESS = 0.1
+# What a first step is taken to cut the residual to; later ones square the share of the step before.
+_FIRST_PROGRESS = 0.2
+# Factor of what residuals are expected to be: a larger one expects fewer steps to be the last.
+_SAFETY = 3
 # Conjugate gradients are dropped after a smooth step that did not cut the residual to this share:
 # then the curvature is too uneven for them.
 _CG_PROGRESS = 0.5
@@ -202,7 +206,7 @@ class WorkingSet:
                 self._hessian = None
             if was_smooth and residual > _CG_PROGRESS * last_residual:
                 self._try_cg = False
-            reached = self._step(at)
+            reached = self._step(at, _reaches(accuracy, residual, last_residual))
             if reached is None:
                 status = Status.STALLED
                 break
@@ -220,28 +224,29 @@ class WorkingSet:
             return Status.ACCURATE
         return Status.MAX_ITER if n_iter == self.max_iter else None
 
-    def _step(self, at):
+    def _step(self, at, is_last):
         """Evaluate the next point; None if rounding errors allow no progress."""
         objective, curvature = self.objective, at.derivatives.curvature
         variables = at.point.variables
         signs = np.sign(np.where(variables != 0, variables, -at.subgradient))
         signs[~objective.has_kink] = 1.0
         if self._hessian is not None and np.all((signs == 0) | (signs == self._hessian_signs)):
-            reached = step_in_orthant(objective, at, signs, self._hessian)
+            reached = step_in_orthant(objective, at, signs, self._hessian, is_last)
             if reached is not None:
                 return reached
         if self._try_cg:
             budget = objective.cg_budget(np.count_nonzero(signs[: objective.n_features]))
             if budget >= _costs.MIN_CG_BUDGET:
                 operator = orthant_hessian(objective, curvature, signs, budget)
-                reached = step_in_orthant(objective, at, signs, _damped(operator, at.subgradient))
+                damped = _damped(operator, at.subgradient)
+                reached = step_in_orthant(objective, at, signs, damped, is_last)
                 if reached is not None:
                     return reached
                 self._try_cg = False
         self._hessian = _damped(orthant_hessian(objective, curvature, signs), at.subgradient)
         self._hessian_signs = signs
         for share in _STRONGER_DAMPINGS:
-            reached = step_in_orthant(objective, at, signs, self._hessian)
+            reached = step_in_orthant(objective, at, signs, self._hessian, is_last)
             if reached is not None:
                 return reached
             self._hessian.damp(share)
@@ -250,6 +255,12 @@ class WorkingSet:
     def _is_same_orthant(self, at, other):
         signs, other_signs = np.sign(at.point.variables), np.sign(other.point.variables)
         return not (self.objective.has_kink & (signs != other_signs)).any()
+
+
+def _reaches(accuracy, residual, last_residual):
+    """Return whether a step of Newton's method is expected to reach an accuracy."""
+    progress = residual / last_residual if last_residual < np.inf else _FIRST_PROGRESS
+    return _SAFETY * progress**2 * residual <= accuracy
 
 
 def _damped(hessian, subgradient):

@@ -179,7 +179,7 @@ def rounding_error(value):
     return _ROUNDING * abs(value)
 
 
-def line_search(evaluate, along, value, slope, announce=None):
+def line_search(evaluate, along, value, slope, announce=None, announces_first=False):
     """Halve a step until the objective falls enough (Armijo's rule).
 
     Parameters
@@ -194,6 +194,8 @@ def line_search(evaluate, along, value, slope, announce=None):
         Its derivative along the step, negative.
     announce : callable, default=None
         Gets the list of points that come next if the full step is refused.
+    announces_first : bool, default=False
+        Whether it gets the full step too.
 
     Returns
     -------
@@ -203,7 +205,7 @@ def line_search(evaluate, along, value, slope, announce=None):
     length, rounding, n_ahead = 1.0, rounding_error(value), 1
     while length >= _SHORTEST_STEP:
         points = [along(length / 2**k) for k in range(n_ahead)]
-        if n_ahead > 1:
+        if n_ahead > 1 or announces_first:
             announce(points)
         for point in points:
             reached = evaluate(point)

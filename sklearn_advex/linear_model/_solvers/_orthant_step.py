@@ -13,7 +13,7 @@ _MAX_PIVOTS = 30
 _PIVOT_ROUNDING = 1e-12
 
 
-def step_in_orthant(objective, at, signs, hessian):
+def step_in_orthant(objective, at, signs, hessian, is_last=False):
     """Go to the minimum of the second-order model, or less far until the objective falls.
 
     Parameters
@@ -25,6 +25,8 @@ def step_in_orthant(objective, at, signs, hessian):
         The orthant: -1.0 or 1.0 for each variable, 0.0 for one that stays 0. A variable without a
         kink may leave it.
     hessian : DenseHessian or HessianOperator of size n_variables
+    is_last : bool, default=False
+        Whether no step is expected to start at its end.
 
     Returns
     -------
@@ -48,7 +50,8 @@ def step_in_orthant(objective, at, signs, hessian):
 
     slope = at.subgradient @ change
     announce = objective.prefetch if objective.is_streamed else None
-    return line_search(objective.evaluate, candidate, at.value, slope, announce)
+    announces_first = is_last and objective.is_streamed
+    return line_search(objective.evaluate, candidate, at.value, slope, announce, announces_first)
 
 
 def minimize_in_orthant(hessian, gradient, start, sign_constraints, variables):
