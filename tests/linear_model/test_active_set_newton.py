@@ -248,6 +248,17 @@ def test_an_unreachable_tolerance_ends_in_a_stall_or_the_step_limit():
     assert solution.residual < 1e-12
 
 
+def test_a_start_within_the_tolerance_is_solved_as_far_as_one_far_from_it():
+    objective = objective_of(*gaussian(300, 8, 4), 0.05)
+    near = solve(objective.with_perturbation(objective.perturbation.scaled(1.001))).point
+    start = objective.point(near.variables)
+    tol = 1.01 * objective.evaluate(start).residual
+    solution = ActiveSetNewton(tol=tol, max_iter=100).solve(objective, start)
+    assert solution.residual <= 0.01 * tol
+    again = ActiveSetNewton(tol=tol, max_iter=100).solve(objective, solution.point)
+    assert again.n_iter == 0
+
+
 def test_a_solution_reports_its_own_value():
     X, y = gaussian(300, 20, n_informative=5)
     objective = objective_of(X, y, 0.05)
