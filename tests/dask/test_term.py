@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose
 from sklearn_advex._perturbation import perturbation_set
 from sklearn_advex._utils._dask_blocks import BlockSum, join_blocks
 from sklearn_advex.linear_model._dask._rows import slices_of
+from sklearn_advex.linear_model._dask._summary import _different
 from sklearn_advex.linear_model._dask._sums import ConjugateSum, GramSum
 from sklearn_advex.linear_model._dask._training_data import DaskTrainingData
 from tests.dask.conftest import as_array, rows_of
@@ -88,6 +89,15 @@ def test_conjugates_of_derivatives_need_no_pass(loss, fit_intercept):
         wanted = ConjugateSum(term.problem, dual.point, factor * dual.factors)
         (exact,) = data.blocks.compute(wanted)
         assert -1e-14 <= found - exact <= 1e-10 * at.derivatives.value
+
+
+@pytest.mark.parametrize("labels", [[3, 7], [True, False], [0.5, -1.0, 2.0], range(9), ["a", "b"]])
+def test_different_labels_are_found_wherever_they_stand(labels):
+    labels = np.array(labels)
+    y = np.repeat(labels, 300)
+    np.testing.assert_array_equal(_different(y), np.unique(labels))
+    np.testing.assert_array_equal(_different(np.resize(labels, 2000)), np.unique(labels))
+    np.testing.assert_array_equal(_different(np.append(y[:300], y[-1:])), np.unique(y[[0, -1]]))
 
 
 def unaligned(X):
