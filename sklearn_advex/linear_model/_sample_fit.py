@@ -28,7 +28,7 @@ def is_large_enough(n_rows, n_features, n_classes=2):
     return n_rows >= _ROWS_EACH * n_features * n_classes
 
 
-def fit_sample(data, problem, rows_per_sampled):
+def fit_sample(data, problem):
     """Fit the models of evenly spaced rows, roughly.
 
     Parameters
@@ -36,8 +36,6 @@ def fit_sample(data, problem, rows_per_sampled):
     data : TrainingData
     problem : dict
         The arguments of `TrainingData.objectives`.
-    rows_per_sampled : int
-        Rows of which one is in the sample.
 
     Returns
     -------
@@ -45,8 +43,9 @@ def fit_sample(data, problem, rows_per_sampled):
         None where the sample does not tell where a minimum is, or the solver cannot find it.
     """
     n_rows, n_features = data.design.shape
-    rows = slice(None, None, rows_per_sampled)
-    is_enough = is_large_enough(n_rows // rows_per_sampled, n_features, data.classes.size)
+    rows = slice(None, None, _costs.ROWS_PER_SAMPLED)
+    n_sampled = n_rows // _costs.ROWS_PER_SAMPLED
+    is_enough = is_large_enough(n_sampled, n_features, data.classes.size)
     if not is_enough or not data.row_weights[rows].any():
         return None
     try:
@@ -74,7 +73,7 @@ def fit_roughly(data, problem):
     if newton.unmet(objectives[0]):
         return None
     solver = newton(tol=_TOL, max_iter=_MAX_ITER).with_tol(_TOL)  # without its last steps
-    near = fit_sample(data, problem, _costs.ROWS_PER_SAMPLED)
+    near = fit_sample(data, problem)
     if near is None:
         starts = [objective.intercept_only() for objective in objectives]
     else:

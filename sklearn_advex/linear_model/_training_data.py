@@ -212,7 +212,7 @@ class TrainingData:
         """
         if self.labels.size < _costs.MIN_ROWS_TO_SAMPLE:
             return None
-        return fit_sample(self, problem, _costs.ROWS_PER_SAMPLED)
+        return fit_sample(self, problem)
 
     def in_column_order(self):
         """Return the same data with a dense X in Fortran order, in which columns are fast to pick.

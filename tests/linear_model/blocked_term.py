@@ -140,8 +140,8 @@ class BlockedTerm(DataTerm):
         """Compute the intercept of the best model without features."""
         if not self.n_intercepts:
             return np.empty(0)
-        side_weights = sum(block.side_weights() for block in self.blocks)
-        return self.blocks[0].best_intercept(side_weights)
+        totals = sum(block.side_totals(np.ones(block.n_rows)) for block in self.blocks)
+        return np.array([self.blocks[0].loss.intercept_only(totals[1] / totals.sum())])
 
     def largest_argument(self, rows, heights):
         """Return the largest argument of a loss, if the losses fall for ever below 0."""

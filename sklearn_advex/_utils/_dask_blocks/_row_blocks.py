@@ -139,30 +139,29 @@ class RowBlocks:
         with self._counting:
             self.n_passes += 1
         token, label, wanted = uuid4().hex, sums[0].label, sums
-        tasks = []
+        tasks = {}
         if self.client is not None and self.n_blocks * _size(sums) > _MOST_COPIED:
-            tasks.append(DataNode(f"parameters_of_{label}-{token}", sums))
-            wanted = tasks[0].ref()
+            held = DataNode(f"parameters_of_{label}-{token}", sums)
+            tasks[held.key], wanted = held, held.ref()
         parts = [
             Task(f"{label}-{token}-{number}", _of_block, wanted, rows, number)
             for number, rows in enumerate(self._rows)
         ]
+        tasks |= {part.key: part for part in parts}
         n_last = 1 if any(of.has_large_parts for of in sums) else _FAN_IN
-        tasks, level = [*tasks, *parts], 0
         while len(parts) > n_last:
             groups = [parts[i : i + _FAN_IN] for i in range(0, len(parts), _FAN_IN)]
             parts = [
                 Task(
-                    f"join_{label}-{token}-{level}-{i}",
+                    f"join_{label}-{token}-{len(parts)}-{i}",
                     _join,
                     wanted,
                     List(*(part.ref() for part in group)),
                 )
                 for i, group in enumerate(groups)
             ]
-            tasks, level = [*tasks, *parts], level + 1
-        graph = self._graph | {task.key: task for task in tasks}
-        return _join(sums, self._results(graph, [part.key for part in parts]))
+            tasks |= {part.key: part for part in parts}
+        return _join(sums, self._results(self._graph | tasks, [part.key for part in parts]))
 
     def _results(self, graph, keys):
         """Compute tasks, always where the first were: Dask would go on here without its client."""

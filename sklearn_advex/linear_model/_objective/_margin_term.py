@@ -160,27 +160,12 @@ class MarginTerm(DataTerm):
         """Multiply a vector by the whole of `gram`."""
         return self.transposed(curvature * self.arguments(self.rows_at(variables), heights))
 
-    def side_weights(self):
-        """Sum the weights of the rows of each label, that of -1 first."""
-        return self._sums_by_label(self.weights)
-
-    def best_intercept(self, side_weights):
-        """Compute the intercept of the best model without features.
-
-        Parameters
-        ----------
-        side_weights : ndarray of shape (2,)
-            Of all rows of the problem.
-
-        Returns
-        -------
-        ndarray of shape (1,)
-        """
-        return np.array([self.loss.intercept_only(side_weights[1] / side_weights.sum())])
-
     def intercept_only(self):
         """Compute the intercept of the best model without features."""
-        return self.best_intercept(self.side_weights()) if self.fit_intercept else np.empty(0)
+        if not self.fit_intercept:
+            return np.empty(0)
+        totals = self._sums_by_label(self.weights)
+        return np.array([self.loss.intercept_only(totals[1] / totals.sum())])
 
     def largest_argument(self, rows, heights):
         """Return the largest argument of a loss, if the losses fall for ever below 0."""

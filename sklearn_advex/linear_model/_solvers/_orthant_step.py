@@ -13,7 +13,7 @@ _MAX_PIVOTS = 30
 _PIVOT_ROUNDING = 1e-12
 
 
-def step_in_orthant(objective, at, signs, hessian, is_last=False):
+def step_in_orthant(objective, at, signs, hessian, is_last):
     """Go to the minimum of the second-order model, or less far until the objective falls.
 
     Parameters
@@ -25,7 +25,7 @@ def step_in_orthant(objective, at, signs, hessian, is_last=False):
         The orthant: -1.0 or 1.0 for each variable, 0.0 for one that stays 0. A variable without a
         kink may leave it.
     hessian : DenseHessian or HessianOperator of size n_variables
-    is_last : bool, default=False
+    is_last : bool
         Whether no step is expected to start at its end.
 
     Returns
